@@ -1,0 +1,17 @@
+#pragma once
+
+/// Everything of the `legrad::legrad` target: LibTorch and nothing else. Pictures and overlays are in <legrad/image.h>.
+
+#include <legrad/attention.h>
+#include <legrad/bundle.h>
+#include <legrad/error.h>
+#include <legrad/heatmap.h>
+#include <legrad/layers.h>
+#include <legrad/methods/chefer_cam.h>
+#include <legrad/methods/legrad.h>
+#include <legrad/npy.h>
+#include <legrad/structure.h>
+#include <legrad/sweep.h>
+#include <legrad/target.h>
+#include <legrad/version.h>
+#include <legrad/vit.h>

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <legrad/target.h>
+#include <legrad/vit.h>
+
+#include <cstdint>
+#include <vector>
+
+namespace legrad {
+
+/// Which readout turns a block's tokens into its score.
+enum class Readout {
+  kAuto,       ///< token mean where the model reads one row (a class token), the model's own elsewhere
+  kModel,      ///< the model's own
+  kTokenMean,  ///< the model's own on the mean of all tokens, as in the published code for CLIP
+};
+
+struct LegradOptions {
+  Target targets;                     ///< what to explain; required
+  Readout readout = Readout::kAuto;
+  std::vector<int64_t> layers;        ///< blocks from 0, negative ones from the end; empty: all
+  bool relu = true;                   ///< false: keep negative gradients (Table 8)
+  double negative_slope = 0;          ///< slope of a LeakyReLU in place of the ReLU (Table 10), in [0, 1]
+  std::vector<double> layer_weights;  ///< one for each layer chosen; empty: the plain mean (eq. 10)
+};
+
+/// What LeGrad knows of every layer.
+struct LegradResult {
+  at::Tensor maps;          ///< [B, K, rows, columns]
+  at::Tensor layer_scores;  ///< s^l [L, B, K], the proto-decision scores of the layers chosen
+  at::Tensor layer_maps;    ///< [L, B, K, rows, columns], whose (weighted) mean is `maps`
+};
+
+/// LeGrad (Bousselham et al., arXiv 2404.03214; eq. 7, 10 and, for attentional poolers, §8.1).
+///
+///   s^l = readout(Z^l) · c,   map = 1/L Σ_l  1/(h·M) Σ_{h,i} relu(∂s^l / ∂A^l_{h,i,·}),   patch columns only
+///
+/// with A^l the block's self-attention, or the pooler's attention to Z^l. Images [B, 3, H, W], preprocessed. Returns raw
+/// maps [B, K, rows, columns] in float32 (float64 for a float64 model), ≥ 0 with the ReLU on.
+///
+/// Deviations: the published code uses the last two layers by default and the token mean for CLIP; here all layers are
+/// the default as in the paper, and `Readout` chooses.
+at::Tensor legrad(const Vit& vit, const at::Tensor& images, const LegradOptions& options);
+
+/// The same, with what each layer gave.
+LegradResult legrad_by_layer(const Vit& vit, const at::Tensor& images, const LegradOptions& options);
+
+}  // namespace legrad

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <legrad/structure.h>
+#include <legrad/sweep.h>
+#include <legrad/target.h>
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace legrad {
+
+/// How a model is loaded.
+struct LoadOptions {
+  std::optional<ImageSize> input_size;        ///< default: what patch and position embedding tell
+  c10::Device device = c10::Device(c10::DeviceType::CPU);
+  std::optional<c10::ScalarType> dtype;       ///< default: the file's own
+  std::string output;  ///< name or index of the output to explain; default: the first of shape [B, C]
+};
+
+namespace model {
+class Network;
+}
+
+/// A vision transformer read from a stock export. Immutable: copies are cheap and share everything, and one `Vit` may
+/// be used from many threads at once. Every call leaves the caller's grad and inference mode as it was.
+class Vit {
+ public:
+  /// Reads, checks, straightens and cuts a TorchScript archive (traced, scripted or frozen). Nothing in the file runs
+  /// before it was looked at. Throws `ModelError` for what is not a model we can explain rightly.
+  static Vit load(const std::filesystem::path& file, const LoadOptions& options = {});
+
+  const Structure& structure() const;
+
+  /// The model's output [B, C] for images [B, 3, H, W] that are already preprocessed. Images are moved to the model's
+  /// device and dtype. Throws `InputError` for another shape.
+  at::Tensor forward(const at::Tensor& images) const;
+
+  /// One forward sweep over the blocks, and one backward sweep if anyone watches it. Returns the model's output.
+  /// The output is not computed where only `forward` watchers are given and `output_needed` is false.
+  at::Tensor sweep(const at::Tensor& images, const Target& target, const std::vector<ForwardWatcher*>& forward,
+                   const std::vector<BackwardWatcher*>& backward = {}) const;
+
+ private:
+  explicit Vit(std::shared_ptr<const model::Network> network);
+  std::shared_ptr<const model::Network> network_;
+};
+
+}  // namespace legrad
