@@ -3,6 +3,7 @@
 #include <legrad/structure.h>
 
 #include <array>
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -13,30 +14,47 @@ namespace legrad {
 /// How a picture becomes a model's input: resized, divided by 255, minus `mean`, over `std`.
 struct Preprocessing {
   enum class Resize {
-    kSquash,             ///< both sides to the model's size, whatever the picture's shape
-    kShortestEdgeCrop,   ///< the short side to the model's size, then the centre
+    kSquash,            ///< "squash": both sides to the model's size, whatever the picture's shape
+    kShortestEdgeCrop,  ///< "shortest_edge_crop": the short side to the model's size, then the centre
   };
-  enum class Interpolation { kBilinear, kBicubic };
+  enum class Interpolation { kBilinear, kBicubic };  ///< "bilinear", "bicubic"
 
-  std::optional<ImageSize> size;  ///< the model's input size, where it is known
+  std::optional<ImageSize> size;                       ///< the model's input size, where it is known
   std::array<double, 3> mean = {0.485, 0.456, 0.406};  ///< of RGB in [0, 1]; ImageNet's
   std::array<double, 3> std = {0.229, 0.224, 0.225};
   Resize resize = Resize::kSquash;
   Interpolation interpolation = Interpolation::kBilinear;
 };
 
-/// A model's folder: an export beside a `manifest.json` that says how to feed and read it.
+/// A model's folder: an export beside a `manifest.json` that says how to feed and read it:
+///
+///     {"schema_version": 1, "name": "emoji-vit", "vision": "vision.ts", "kind": "classifier",
+///      "preprocessing": {"size": [112, 112], "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5],
+///                        "interpolation": "bilinear", "resize": "squash"},
+///      "labels": ["apple", "bicycle"], "grid": [14, 14]}
+///
+/// Sizes are height, then width. Only `schema_version` and `vision` are required; fields that are not known are ignored.
 struct Bundle {
-  std::string name;
+  std::string name;                 ///< default: the folder's or file's own
   std::filesystem::path vision;     ///< the export
   Preprocessing preprocessing;
   std::vector<std::string> labels;  ///< names of the output's entries; may be empty
+  std::optional<PatchGrid> grid;    ///< the patch grid the model should turn out to have
+  std::string kind;                 ///< "classifier", "embedding", "clip" or "siglip"; empty where nothing says
 
   /// Reads a folder with a manifest.json, or takes a bare export with default preprocessing and no labels. Throws
   /// `ModelError` for a manifest that is malformed, of an unknown schema version, or names a file outside its folder.
   static Bundle open(const std::filesystem::path& folder_or_file);
 
-  /// The entry of the output that `name_or_index` means. Throws `InputError` with the nearest names if there is none.
+  /// Whether the output is an embedding, whose entries mean nothing one by one.
+  bool gives_embedding() const { return !kind.empty() && kind != "classifier"; }
+
+  /// Throws `ModelError` where the manifest's labels or grid do not fit the model that was loaded.
+  void check(const Structure& structure) const;
+
+  /// The entry of the output that `name_or_index` means: an integer is an index (negative ones count from the end),
+  /// anything else a label, compared as it is, then without regard to case. Throws `InputError` with the nearest names if
+  /// there is none.
   int64_t class_index(const std::string& name_or_index) const;
 };
 

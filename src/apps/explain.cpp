@@ -1,0 +1,85 @@
+#include "apps/explain.h"
+
+#include <CLI/CLI.hpp>
+#include <memory>
+
+namespace legrad::apps {
+namespace {
+
+constexpr const char* kExamples = R"(Examples:
+  What a model sees in a picture, and what it would look at for two other classes:
+    legrad explain --model models/emoji-vit --image scene.png --out out
+    legrad explain --model models/emoji-vit --image scene.png --class dog --class 7 --out out
+
+  Many pictures, their three best predictions each, the maps as arrays too:
+    legrad explain --model models/emoji-vit --image *.png --top 3 --npy --out out
+
+  A bare TorchScript export with its own normalisation:
+    legrad explain --model vit.pt --mean 0.5,0.5,0.5 --std 0.5,0.5,0.5 --image cat.jpg --out out
+
+  A CLIP or SigLIP image tower and embedded prompts:
+    legrad explain --model clip.pt --image cat.jpg --text-embedding prompts.npy --out out
+
+  Numbers to check against anything: raw maps of an array that is preprocessed already:
+    legrad explain --model vit.pt --input-npy batch.npy --class 281 --out out
+
+Exit code: 0; 2 for input that does not fit, with one line on stderr; 1 for a fault of the program.)";
+
+void add_output_options(CLI::App& command, ExplainOptions& options) {
+  constexpr const char* kGroup = "Output";
+  command.add_option("--out", options.out, "Folder for the files written; made if it is not there")
+      ->type_name("DIR")
+      ->group(kGroup)
+      ->required();
+  command.add_option("--colormap", options.colormap, "jet, viridis or turbo")
+      ->type_name("NAME")
+      ->check(CLI::IsMember({"jet", "viridis", "turbo"}, CLI::ignore_case))
+      ->capture_default_str()
+      ->group(kGroup);
+  command.add_option("--alpha", options.alpha, "Weight of the colours over the picture, 0 to 1")
+      ->type_name("X")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str()
+      ->group(kGroup);
+}
+
+}  // namespace
+
+void add_explain(CLI::App& program) {
+  const auto options = std::make_shared<ExplainOptions>();
+  CLI::App& command = *program.add_subcommand("explain", "Draw where a vision transformer looks");
+  command.description(
+      "Draw where a vision transformer looks: one overlay for each picture and target, PICTURE-TARGET.png, and a table of "
+      "scores.");
+  command.footer(kExamples);
+
+  constexpr const char* kGroup = "Pictures";
+  CLI::Option* const images =
+      command.add_option("--image", options->images, "Pictures to explain: PNG, JPEG, WebP, BMP, TIFF or PNM")
+          ->type_name("FILE")
+          ->group(kGroup);
+  CLI::Option* const array =
+      command
+          .add_option("--input-npy", options->input_npy,
+                      "Instead of pictures: a preprocessed float32 array [B, 3, H, W]. Writes raw.npy, the maps [B, K, rows, "
+                      "columns] before normalisation, and draws nothing")
+          ->type_name("FILE")
+          ->group(kGroup);
+  add_model_options(command, options->model);
+  add_target_options(command, options->target);
+  add_method_options(command, options->method);
+  add_output_options(command, *options);
+  CLI::Option* const npy =
+      command.add_flag("--npy", options->npy, "Write the normalised maps too: PICTURE.npy, float32 [K, H, W] in [0, 1]")
+          ->group("Output");
+  array->excludes(images)->excludes(npy);
+
+  command.callback([options, images, array] {
+    if (images->empty() && array->empty()) {
+      throw CLI::RequiredError("--image or --input-npy");
+    }
+    array->empty() ? explain_pictures(*options) : explain_array(*options);
+  });
+}
+
+}  // namespace legrad::apps

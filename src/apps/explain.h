@@ -1,0 +1,33 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "apps/method.h"
+#include "apps/model.h"
+#include "apps/targets.h"
+
+namespace legrad::apps {
+
+struct ExplainOptions {
+  ModelOptions model;
+  TargetOptions target;
+  MethodOptions method;
+  std::vector<std::string> images;
+  std::string input_npy;
+  std::string out;
+  std::string colormap = "jet";
+  double alpha = 0.5;
+  bool npy = false;
+};
+
+/// Adds `legrad explain`.
+void add_explain(CLI::App& program);
+
+/// Explains pictures: overlays, and maps if asked for. Everything given is checked before the first file is written.
+void explain_pictures(const ExplainOptions& options);
+
+/// Explains an array that is preprocessed already: raw.npy.
+void explain_array(const ExplainOptions& options);
+
+}  // namespace legrad::apps

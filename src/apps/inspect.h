@@ -1,0 +1,12 @@
+#pragma once
+
+namespace CLI {
+class App;
+}
+
+namespace legrad::apps {
+
+/// Adds `legrad inspect`.
+void add_inspect(CLI::App& program);
+
+}  // namespace legrad::apps

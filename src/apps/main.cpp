@@ -1,0 +1,70 @@
+#include <c10/util/Exception.h>
+#include <legrad/error.h>
+#include <legrad/version.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+#include <iostream>
+#include <string>
+
+#include "apps/explain.h"
+#include "apps/inspect.h"
+#include "apps/terminal.h"
+
+namespace {
+
+constexpr int kInternalFault = 1;
+constexpr int kBadInput = 2;
+
+/// LibTorch's warnings are for programmers; a program that succeeds leaves stderr empty.
+class IgnoreWarnings : public c10::WarningHandler {
+ public:
+  void process(const c10::Warning& /*warning*/) override {}
+};
+
+int fail(int code, const std::string& message) {
+  std::fprintf(stderr, "legrad: error: %s\n", legrad::apps::one_line(message).c_str());
+  return code;
+}
+
+std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+int run(int argc, char** argv) {
+  CLI::App program("Explain vision transformers: where does the model look? Works on TorchScript exports as they are.", "legrad");
+  program.set_version_flag("--version", "legrad " LEGRAD_VERSION);
+  program.require_subcommand(1);
+  program.footer("Try: legrad explain --help, legrad inspect --help");
+  legrad::apps::add_explain(program);
+  legrad::apps::add_inspect(program);
+  try {
+    program.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) {
+      return program.exit(error);  // --help and --version
+    }
+    const auto chosen = program.get_subcommands();
+    const std::string command = chosen.empty() ? "legrad" : "legrad " + chosen.front()->get_name();
+    return fail(kBadInput, std::string(error.what()) + "; see " + command + " --help");
+  }
+  if (!std::cout.flush()) {
+    return fail(kInternalFault, "cannot write to standard output");
+  }
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  IgnoreWarnings ignore_warnings;
+  const c10::WarningUtils::WarningHandlerGuard guard(&ignore_warnings);
+  try {
+    return run(argc, argv);
+  } catch (const legrad::Error& error) {
+    return fail(kBadInput, error.what());
+  } catch (const c10::Error& error) {  // a stack trace follows its first line
+    return fail(kInternalFault, first_line(error.what_without_backtrace()));
+  } catch (const std::exception& error) {
+    return fail(kInternalFault, first_line(error.what()));
+  }
+}

@@ -1,0 +1,82 @@
+#include "apps/model.h"
+
+#include <ATen/Parallel.h>
+#include <legrad/error.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <utility>
+
+#include "apps/terminal.h"
+#include "apps/values.h"
+
+namespace legrad::apps {
+
+void add_model_options(CLI::App& command, ModelOptions& options) {
+  constexpr const char* kGroup = "Model";
+  constexpr int kMaxThreads = 1024;
+  command.add_option("--model", options.model, "Folder with a manifest.json, or a TorchScript file")
+      ->type_name("DIR|FILE")
+      ->group(kGroup)
+      ->required();
+  command.add_option("--size", options.size, "Input size, height x width [what the manifest or the file says]")
+      ->type_name("HxW")
+      ->group(kGroup);
+  command.add_option("--mean", options.mean, "Mean of red, green and blue in [0, 1] [the manifest's, else ImageNet's]")
+      ->type_name("R,G,B")
+      ->expected(1, 3)
+      ->group(kGroup);
+  command.add_option("--std", options.std, "Standard deviation of red, green and blue [likewise]")
+      ->type_name("R,G,B")
+      ->expected(1, 3)
+      ->group(kGroup);
+  command.add_option("--device", options.device, "auto, cpu, cuda or cuda:i; auto is a GPU if there is one")
+      ->type_name("NAME")
+      ->capture_default_str()
+      ->group(kGroup);
+  command.add_option("--dtype", options.dtype, "float32, bfloat16, float16 or float64 [the file's]")
+      ->type_name("NAME")
+      ->group(kGroup);
+  command.add_option("--threads", options.threads, "CPU threads [all cores]")
+      ->type_name("N")
+      ->check(CLI::Range(1, kMaxThreads))
+      ->group(kGroup);
+}
+
+Bundle open_bundle(const ModelOptions& options) {
+  Bundle bundle = Bundle::open(options.model);
+  if (!options.mean.empty()) {
+    bundle.preprocessing.mean = parse_channels("--mean", options.mean);
+  }
+  if (!options.std.empty()) {
+    bundle.preprocessing.std = parse_channels("--std", options.std);
+    if (std::ranges::any_of(bundle.preprocessing.std, [](double value) { return value <= 0; })) {
+      throw InputError("--std must be above 0");
+    }
+  }
+  return bundle;
+}
+
+LoadedModel load_model(const ModelOptions& options, Bundle bundle, std::optional<ImageSize> image_size) {
+  LoadOptions load;
+  load.input_size = bundle.preprocessing.size;
+  if (image_size) {
+    load.input_size = image_size;
+  }
+  if (!options.size.empty()) {
+    load.input_size = parse_size("--size", options.size);
+  }
+  if (!options.dtype.empty()) {
+    load.dtype = parse_dtype(options.dtype);
+  }
+  load.device = parse_device(options.device);
+  if (options.threads > 0) {
+    at::set_num_threads(options.threads);
+  }
+  const QuietStderr quiet;
+  Vit vit = Vit::load(bundle.vision, load);
+  bundle.check(vit.structure());
+  return {std::move(bundle), std::move(vit)};
+}
+
+}  // namespace legrad::apps

@@ -1,0 +1,102 @@
+#include "apps/terminal.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+namespace legrad::apps {
+namespace {
+
+/// Letters of UTF-8 text.
+size_t letters(const std::string& text) {
+  return static_cast<size_t>(std::ranges::count_if(text, [](char byte) { return (byte & 0xc0) != 0x80; }));
+}
+
+}  // namespace
+
+std::string one_line(const std::string& text) {
+  std::string line;
+  for (const char letter : text) {
+    const auto code = static_cast<unsigned char>(letter);
+    if (letter == '\n' || letter == '\r' || letter == '\t') {
+      if (!line.empty() && line.back() != ' ') {
+        line += ' ';
+      }
+    } else {
+      line += code < 0x20 || code == 0x7f ? '?' : letter;
+    }
+  }
+  while (!line.empty() && line.back() == ' ') {
+    line.pop_back();
+  }
+  return line;
+}
+
+std::string table(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<size_t> widths;
+  for (const std::vector<std::string>& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (size_t column = 0; column < row.size(); ++column) {
+      widths[column] = std::max(widths[column], letters(row[column]));
+    }
+  }
+  std::string text;
+  for (const std::vector<std::string>& row : rows) {
+    for (size_t column = 0; column < row.size(); ++column) {
+      text += row[column];
+      if (column + 1 < row.size()) {
+        text.append(widths[column] + 2 - letters(row[column]), ' ');
+      }
+    }
+    text += '\n';
+  }
+  return text;
+}
+
+std::string score_text(double score) {
+  char text[64];
+  std::snprintf(text, sizeof text, std::abs(score) < 1e9 ? "%.4f" : "%.4g", score);
+  return text;
+}
+
+QuietStderr::QuietStderr() {
+  std::fflush(stderr);
+  const int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+  if (nowhere < 0) {
+    return;
+  }
+  saved_ = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  if (saved_ >= 0) {
+    dup2(nowhere, STDERR_FILENO);
+  }
+  close(nowhere);
+}
+
+QuietStderr::~QuietStderr() {
+  if (saved_ >= 0) {
+    std::fflush(stderr);
+    dup2(saved_, STDERR_FILENO);
+    close(saved_);
+  }
+}
+
+Progress::Progress(size_t steps) : steps_(steps), shown_(steps > 1 && isatty(STDERR_FILENO) == 1) {}
+
+Progress::~Progress() {
+  if (shown_ && done_ > 0) {
+    std::fputs("\r\033[K", stderr);
+  }
+}
+
+void Progress::step(const std::string& what) {
+  ++done_;
+  if (shown_) {
+    std::fprintf(stderr, "\r\033[K%zu of %zu: %s", done_, steps_, one_line(what).c_str());
+    std::fflush(stderr);
+  }
+}
+
+}  // namespace legrad::apps

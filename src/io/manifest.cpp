@@ -1,0 +1,144 @@
+#include "io/manifest.h"
+
+#include <legrad/error.h>
+
+#include <algorithm>
+#include <string_view>
+#include <system_error>
+
+#include "io/json_fields.h"
+#include "io/read_file.h"
+
+namespace legrad::io {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr uint64_t kMaxManifest = uint64_t{16} << 20;
+constexpr int kMaxDepth = 64;
+constexpr int64_t kMaxImageSide = 1 << 14;
+constexpr int64_t kSchemaVersion = 1;
+
+json parse(const std::string& text) {
+  // Called for every value: stops a document of a million brackets before it becomes a million nested objects.
+  const auto limit_depth = [](int depth, json::parse_event_t, json&) {
+    if (depth > kMaxDepth) {
+      throw ModelError("it is nested more than " + std::to_string(kMaxDepth) + " deep");
+    }
+    return true;
+  };
+  try {
+    return json::parse(text, limit_depth);
+  } catch (const json::parse_error& error) {
+    const auto end = text.begin() + static_cast<std::ptrdiff_t>(std::min(error.byte, text.size()));
+    throw ModelError("it is no valid JSON in line " + std::to_string(1 + std::count(text.begin(), end, '\n')));
+  } catch (const json::exception&) {  // a number no double can hold
+    throw ModelError("it holds a number that is out of range");
+  }
+}
+
+Preprocessing preprocessing(const JsonFields& fields) {
+  Preprocessing result;
+  if (fields.has("size")) {
+    const std::vector<int64_t> size = fields.sizes("size", 2, kMaxImageSide);
+    result.size = ImageSize{size[0], size[1]};
+  }
+  if (fields.has("mean")) {
+    std::ranges::copy(fields.numbers("mean", 3), result.mean.begin());
+  }
+  if (fields.has("std")) {
+    std::ranges::copy(fields.numbers("std", 3), result.std.begin());
+    if (std::ranges::any_of(result.std, [](double value) { return value <= 0; })) {
+      fields.fail("std", "a list of 3 numbers above 0");
+    }
+  }
+  if (fields.has("interpolation")) {
+    const std::string name = fields.string("interpolation");
+    if (name != "bilinear" && name != "bicubic") {
+      fields.fail("interpolation", "\"bilinear\" or \"bicubic\"");
+    }
+    result.interpolation =
+        name == "bicubic" ? Preprocessing::Interpolation::kBicubic : Preprocessing::Interpolation::kBilinear;
+  }
+  if (fields.has("resize")) {
+    const std::string name = fields.string("resize");
+    if (name != "squash" && name != "shortest_edge_crop") {
+      fields.fail("resize", "\"squash\" or \"shortest_edge_crop\"");
+    }
+    result.resize = name == "squash" ? Preprocessing::Resize::kSquash : Preprocessing::Resize::kShortestEdgeCrop;
+  }
+  return result;
+}
+
+/// The export, which must lie in the folder when all links are followed: a manifest from elsewhere shall not make us read
+/// other files.
+fs::path vision(const fs::path& folder, const JsonFields& fields) {
+  const std::string name = fields.string("vision");
+  if (name.empty() || name.find('\0') != std::string::npos) {
+    fields.fail("vision", "a file's name");
+  }
+  std::error_code error;
+  const fs::path root = fs::canonical(folder, error);
+  const fs::path file = error ? fs::path() : fs::canonical(root / name, error);
+  if (error) {
+    throw ModelError("field 'vision' names '" + name + "', which is not there");
+  }
+  const auto [end, ignored] = std::mismatch(root.begin(), root.end(), file.begin(), file.end());
+  if (end != root.end()) {
+    throw ModelError("field 'vision' names '" + name + "', which lies outside the model's folder");
+  }
+  if (!fs::is_regular_file(file, error)) {
+    throw ModelError("field 'vision' names '" + name + "', which is no file");
+  }
+  return file;
+}
+
+std::string kind(const JsonFields& fields) {
+  const std::string kind = fields.string("kind");
+  if (kind != "classifier" && kind != "embedding" && kind != "clip" && kind != "siglip") {
+    fields.fail("kind", "\"classifier\", \"embedding\", \"clip\" or \"siglip\"");
+  }
+  return kind;
+}
+
+Bundle bundle(const fs::path& folder, const json& document) {
+  const JsonFields fields(document, "");
+  if (fields.integer("schema_version") != kSchemaVersion) {
+    fields.fail("schema_version", std::to_string(kSchemaVersion) + ", the only version this program reads");
+  }
+  Bundle result;
+  result.vision = vision(folder, fields);
+  if (fields.has("name")) {
+    result.name = fields.string("name");
+  }
+  if (fields.has("preprocessing")) {
+    result.preprocessing = preprocessing(fields.object("preprocessing"));
+  }
+  if (fields.has("labels")) {
+    result.labels = fields.strings("labels");
+  }
+  if (fields.has("grid")) {
+    const std::vector<int64_t> grid = fields.sizes("grid", 2, kMaxImageSide);
+    result.grid = PatchGrid{grid[0], grid[1]};
+  }
+  if (fields.has("kind")) {
+    result.kind = kind(fields);
+  }
+  return result;
+}
+
+}  // namespace
+
+Bundle read_manifest(const fs::path& folder) {
+  const fs::path file = folder / "manifest.json";
+  try {
+    return bundle(folder, parse(read_file(file, kMaxManifest, "manifest")));
+  } catch (const ModelError& error) {
+    throw ModelError("manifest '" + file.string() + "': " + error.what());
+  } catch (const InputError& error) {
+    throw ModelError(error.what());
+  }
+}
+
+}  // namespace legrad::io
