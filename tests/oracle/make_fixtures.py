@@ -1,0 +1,173 @@
+#!/usr/bin/env python
+"""Writes tests/data/fixtures: small stock exports with what LeGrad and CheferCAM give for them by definition.
+
+    python tests/oracle/make_fixtures.py [--only NAME]... [--out DIR]
+"""
+
+import argparse
+import json
+import pathlib
+import shutil
+import warnings
+
+import numpy as np
+import torch
+
+import definitions
+import zoo
+from export import export, save
+
+DATA = pathlib.Path(__file__).resolve().parents[1] / "data" / "fixtures"
+TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-5}
+BATCH = 2
+
+
+def targets(entry, output):
+    """Targets of a fixture by name, with K = 2 or 3."""
+    generator = torch.Generator().manual_seed(100 + entry.seed)
+    width = output.shape[1]
+    if entry.embeddings:
+        def embeddings(*shape):
+            return torch.randn(*shape, width, generator=generator)
+
+        return {
+            "main": definitions.Target(embeddings=embeddings(2)),
+            "second": definitions.Target(embeddings=embeddings(3), similarity="dot"),
+            "third": definitions.Target(embeddings=embeddings(BATCH, 2)),
+        }
+    return {
+        "main": definitions.Target(classes=[1, -2]),
+        "second": definitions.Target(classes=[0, 3, 4]),
+        "third": definitions.Target(per_image=torch.tensor([[2, 5], [6, 0]])),
+    }
+
+
+def cases(specimen, named):
+    """(method, options, target, whether layer scores and maps are stored too)."""
+    yield "legrad", {"readout": "model"}, named["main"], True
+    if not specimen.pooler:
+        yield "legrad", {"readout": "token_mean"}, named["main"], True
+        yield "legrad", {"readout": "token_mean", "layers": [-1, 0]}, named["second"], False
+    yield "legrad", {"readout": "auto"}, named["third"], False
+    yield "legrad", {"readout": "model", "layers": [0, -1], "relu": False}, named["second"], True
+    yield "legrad", {"readout": "model", "negative_slope": 0.1}, named["third"], False
+    yield "chefer_cam", {}, named["main"], False
+    yield "chefer_cam", {"layers": [1, -1]}, named["second"], False
+    yield "chefer_cam", {}, named["third"], False
+
+
+def runs_at_batch(module, specimen, images):
+    try:
+        with torch.no_grad():
+            return specimen.output(module(images)).shape[0] == images.shape[0]
+    except RuntimeError:
+        return False
+
+
+class Folder:
+    """A fixture's folder; tensors go to .npy files beside fixture.json."""
+
+    def __init__(self, path):
+        self.path = path
+        shutil.rmtree(path, ignore_errors=True)
+        path.mkdir(parents=True)
+
+    def store(self, name, tensor):
+        np.save(self.path / name, tensor.detach().numpy())
+        return name
+
+
+def write(name, entry, out):
+    folder = Folder(out / name)
+    generator = torch.Generator().manual_seed(1000 + entry.seed)
+    specimen = zoo.build(entry)
+    images = torch.randn(BATCH, 3, *specimen.image, generator=generator)
+
+    # Export in the file's dtype; then the same weights, in double, for the oracle.
+    specimen.model.to(entry.dtype)
+    module = export(specimen, entry.form, entry.dtype, entry.example_batch)
+    save(module, folder.path / "model.pt")
+    saved = torch.jit.load(str(folder.path / "model.pt"))
+    three = torch.cat([images, images[:1]]).to(entry.dtype)
+    batch_fixed = not runs_at_batch(saved, specimen, three)
+    with torch.no_grad():
+        one_by_one = torch.cat([specimen.output(saved(image[None].to(entry.dtype))) for image in images])
+
+    if entry.home == "transformers":
+        specimen.model.set_attn_implementation("sdpa")  # the road on which attention can be materialised
+    specimen.model.to(torch.float64)
+    exact = images.to(torch.float64)
+    tokens, _, output = definitions.run(specimen, exact)
+    difference = (one_by_one.double() - output).abs().max() / output.abs().max()
+    assert difference < TOLERANCE[entry.dtype], f"{name}: the export differs from the model by {difference:.1e}"
+    readout_difference = ((specimen.readout(tokens[-1]) - output).abs().max() / output.abs().max()).item()
+    assert readout_difference < 1e-14, f"{name}: the readout is not the model's own ({readout_difference:.1e})"
+
+    described = []
+    for number, (method, options, target, by_layer) in enumerate(cases(specimen, targets(entry, output))):
+        case = {"method": method, **({"relu": True, "negative_slope": 0} if method == "legrad" else {}), **options}
+        case.setdefault("layers", None)
+        if target.classes is not None:
+            case["targets"] = {"classes": target.classes}
+        elif target.per_image is not None:
+            case["targets"] = {"per_image": folder.store(f"case{number}_classes.npy", target.per_image)}
+        else:
+            file = folder.store(f"case{number}_embeddings.npy", target.embeddings.to(entry.dtype))
+            case["targets"] = {"embeddings": file, "similarity": target.similarity}
+        if method == "legrad":
+            maps, layer_scores, layer_maps = definitions.legrad(specimen, exact, target, **options)
+            if by_layer:
+                case["layer_scores"] = folder.store(f"case{number}_layer_scores.npy", layer_scores)
+                case["layer_maps"] = folder.store(f"case{number}_layer_maps.npy", layer_maps)
+        else:
+            maps = definitions.chefer_cam(specimen, exact, target, **options)
+        assert maps.isfinite().all() and (maps.amax((-1, -2)) > maps.amin((-1, -2))).all(), f"{name}: a flat map"
+        case["expected"] = folder.store(f"case{number}.npy", maps)
+        case["tolerance"] = TOLERANCE[entry.dtype]
+        described.append(case)
+
+    fixture = {
+        "file": "model.pt",
+        "home": entry.home,
+        "form": entry.form,
+        "dtype": str(entry.dtype).removeprefix("torch."),
+        "images": folder.store("images.npy", images.to(entry.dtype)),
+        "output": folder.store("output.npy", output),
+        "tolerance": TOLERANCE[entry.dtype],
+        "structure": {
+            "input": specimen.image,
+            "channels": 3,
+            "blocks": len(specimen.blocks),
+            "heads": specimen.heads,
+            "width": zoo.WIDTH,
+            "tokens": specimen.tokens,
+            "prefix_tokens": specimen.prefix,
+            "grid": specimen.grid,
+            "patch_positions": specimen.patch_positions,
+            "readout": specimen.readout_kind,
+            "readout_rows": specimen.readout_rows,
+            "pooler_heads": specimen.pooler_heads,
+            "pooler_queries": specimen.pooler_queries,
+            "batch_fixed": batch_fixed,
+            "output_width": output.shape[1],
+        },
+        "cases": described,
+    }
+    (folder.path / "fixture.json").write_text(json.dumps(fixture, indent=1) + "\n")
+    size = sum(file.stat().st_size for file in folder.path.iterdir())
+    print(f"{name:32} {size / 1024:6.0f} KiB  export vs. model {difference:.1e}  batch_fixed {batch_fixed}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", action="append", metavar="NAME", choices=zoo.FIXTURES)
+    parser.add_argument("--out", type=pathlib.Path, default=DATA)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    warnings.filterwarnings("ignore")  # the tracer's remarks on Python branches, and TorchScript's age
+    for name in arguments.only or zoo.FIXTURES:
+        write(name, zoo.FIXTURES[name], arguments.out)
+
+
+if __name__ == "__main__":
+    main()
