@@ -6,8 +6,10 @@
 
 import argparse
 import json
+import os
 import pathlib
 import shutil
+import sys
 import warnings
 
 import numpy as np
@@ -170,4 +172,6 @@ def main():
 
 
 if __name__ == "__main__":
+    if os.environ.get("PYTHONHASHSEED") != "0":  # the scripting compiler's order of attributes comes from sets
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, "PYTHONHASHSEED": "0"})
     main()
