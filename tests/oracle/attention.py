@@ -10,8 +10,9 @@ from torch.nn import functional as F
 
 
 @contextlib.contextmanager
-def materialised():
-    """Yields a list that receives A [B, h, M, N] of every attention, in the order in which they run."""
+def materialised(change=lambda index, attention_map: attention_map):
+    """Yields a list that receives A [B, h, M, N] of every attention, in the order in which they run. `change` may put
+    another A in place of the index-th."""
     maps = []
 
     def attention(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None, enable_gqa=False):
@@ -19,7 +20,7 @@ def materialised():
         logits = query @ key.transpose(-2, -1) * (1 / math.sqrt(query.shape[-1]) if scale is None else scale)
         if attn_mask is not None:
             logits = logits.masked_fill(~attn_mask, -math.inf) if attn_mask.dtype == torch.bool else logits + attn_mask
-        attention_map = torch.softmax(logits, dim=-1)
+        attention_map = change(len(maps), torch.softmax(logits, dim=-1))
         assert attention_map.dim() == 4, "expected [B, h, M, N]"
         maps.append(attention_map)
         return attention_map @ value
