@@ -1,0 +1,221 @@
+#!/usr/bin/env python3
+"""Measure how well heatmaps find objects, on pictures with COCO instance annotations.
+
+For every picture and every class in it, a method's map for that class is held against the class's mask:
+
+  pointing      the map's maximum lies on the object (or at most --within pixels from it)
+  IoU           of the object, predicted to be where the map is above its mean
+  mIoU          mean of that and of the background's IoU
+
+Three rows say what the figures are worth: raw attention (the same map for every class), a random map and a blob in the
+middle of the picture, which know nothing. Maps come from the program (--program build/legrad, run once a picture), from
+plain PyTorch autograd (--python), or from folders of PICTURE.npy, [K, H, W], the picture's classes in the order of their
+first annotation (--maps NAME=DIR).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+import torch
+from PIL import Image
+from pycocotools.coco import COCO
+
+from emoji_scenes.metrics import clustered_mean, ious_at_mean, points_at
+from emoji_scenes.reference_maps import MapMaker, ReferenceModel, centred_blob, random_map, resize
+
+# Name of a row: arguments of the program, and (where plain autograd is offered) LeGrad's readout.
+METHODS: dict[str, tuple[list[str], str | None]] = {
+    "legrad-token-mean": (["--method", "legrad", "--readout", "token_mean"], "token_mean"),
+    "legrad-model": (["--method", "legrad", "--readout", "model"], "model"),
+    "legrad-auto": (["--method", "legrad", "--readout", "auto"], None),
+    "chefer-cam": (["--method", "chefer_cam"], None),
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture and the masks of its classes, each the union of that class's objects."""
+
+    index: int
+    file: Path
+    masks: dict[str, np.ndarray]
+
+    @property
+    def names(self) -> list[str]:
+        return list(self.masks)
+
+
+def read_pictures(folder: Path, limit: int | None) -> list[Picture]:
+    """The annotated pictures of a folder, in the order of instances.json. Crowds are left out."""
+    devnull = open(os.devnull, "w", encoding="utf-8")
+    stdout, sys.stdout = sys.stdout, devnull  # pycocotools prints its progress
+    try:
+        coco = COCO(str(folder / "instances.json"))
+    finally:
+        sys.stdout = stdout
+        devnull.close()
+    pictures = []
+    for index, image in enumerate(coco.loadImgs(coco.getImgIds())[:limit]):
+        masks: dict[str, np.ndarray] = {}
+        for annotation in coco.loadAnns(coco.getAnnIds(imgIds=image["id"], iscrowd=False)):
+            name = coco.cats[annotation["category_id"]]["name"]
+            mask = coco.annToMask(annotation).astype(bool)
+            masks[name] = masks[name] | mask if name in masks else mask
+        if masks:
+            pictures.append(Picture(index, folder / image["file_name"], masks))
+    return pictures
+
+
+def program_maker(program: Path, model: Path, arguments: list[str], folder: Path) -> MapMaker:
+    """Maps by running the program, which writes PICTURE.npy into `folder`."""
+
+    def make(file: Path, names: list[str]) -> np.ndarray:
+        classes = [part for name in names for part in ("--class", name)]
+        command = [str(program), "explain", "--model", str(model), "--image", str(file), *classes, *arguments,
+                   "--npy", "--out", str(folder)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode != 0:
+            sys.exit(f"{' '.join(command)}\nended with {done.returncode}: {done.stderr.strip()}")
+        return np.load(folder / f"{file.stem}.npy")
+
+    return make
+
+
+def python_maker(reference: ReferenceModel, readout: str) -> MapMaker:
+    """LeGrad by plain autograd."""
+
+    def make(file: Path, names: list[str]) -> np.ndarray:
+        picture = Image.open(file)
+        targets = [reference.labels.index(name) for name in names]
+        maps = reference.legrad(reference.preprocess(picture), targets, readout)
+        return np.stack([resize(m, picture.height, picture.width) for m in maps])
+
+    return make
+
+
+def folder_maker(folder: Path) -> MapMaker:
+    """Maps that are there already."""
+    return lambda file, names: np.load(folder / f"{file.stem}.npy")
+
+
+def same_for_all(grid_map: Callable[[Image.Image], np.ndarray]) -> MapMaker:
+    """Class-agnostic maps: `grid_map(picture)` at grid size, repeated for every class."""
+
+    def maker(file: Path, names: list[str]) -> np.ndarray:
+        picture = Image.open(file)
+        return np.stack([resize(grid_map(picture), picture.height, picture.width) for _ in range(len(names))])
+
+    return maker
+
+
+def measure(make: MapMaker, pictures: list[Picture], within: float) -> dict[str, Any]:
+    """One row of the table."""
+    columns: dict[str, list[float]] = {"pointing": [], "iou": [], "miou": []}
+    clusters: list[int] = []
+    for picture in pictures:
+        maps = make(picture.file, picture.names)
+        shape = (len(picture.masks), *next(iter(picture.masks.values())).shape)
+        if maps.shape != shape:
+            sys.exit(f"{picture.file.name}: a map of shape {maps.shape}, expected {shape}")
+        for heatmap, mask in zip(maps, picture.masks.values()):
+            inside, outside = ious_at_mean(heatmap, mask)
+            columns["pointing"].append(points_at(heatmap, mask, within))
+            columns["iou"].append(inside)
+            columns["miou"].append((inside + outside) / 2)
+            clusters.append(picture.index)
+    return {name: asdict(clustered_mean(values, clusters)) for name, values in columns.items()}
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--scenes", type=Path, required=True, help="folder of pictures and instances.json")
+    parser.add_argument("--model", type=Path, default=Path("models/emoji-vit"), help="model folder (%(default)s)")
+    parser.add_argument("--program", type=Path, help="the legrad program, to make the maps with")
+    parser.add_argument("--python", action="store_true", help="make LeGrad's maps with plain PyTorch autograd")
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=["legrad-token-mean", "legrad-model"],
+                        help="with --program: which to run (%(default)s)")
+    parser.add_argument("--maps", nargs="+", default=[], metavar="NAME=DIR", help="folders of maps made before")
+    parser.add_argument("--keep", type=Path, help="with --program: folder for what it writes (default: thrown away)")
+    parser.add_argument("--within", type=float, default=0.0,
+                        help="pixels by which pointing may miss; the pointing game allows 15 (%(default)s)")
+    parser.add_argument("--limit", type=int, help="only the first so many pictures")
+    parser.add_argument("--seed", type=int, default=0, help="of the random maps (%(default)s)")
+    parser.add_argument("--json", type=Path, help="write the figures here too")
+    options = parser.parse_args()
+    for pair in options.maps:
+        if "=" not in pair:
+            parser.error(f"--maps {pair}: NAME=DIR is needed")
+    return options
+
+
+def make_rows(options: argparse.Namespace, reference: ReferenceModel, scratch: Path) -> dict[str, MapMaker]:
+    """Everything to measure, by the name of its row."""
+    rows: dict[str, MapMaker] = {}
+    if options.program:
+        for name in options.methods:
+            folder = (options.keep or scratch) / name
+            folder.mkdir(parents=True, exist_ok=True)
+            rows[name] = program_maker(options.program, options.model, METHODS[name][0], folder)
+    if options.python:
+        for name, (_, readout) in METHODS.items():
+            if readout is not None:
+                rows[f"{name} (python)"] = python_maker(reference, readout)
+    for pair in options.maps:
+        name, folder = pair.split("=", 1)
+        rows[name] = folder_maker(Path(folder))
+    rng = np.random.default_rng(options.seed)
+    blob = centred_blob(reference.grid)
+    rows["raw attention"] = same_for_all(lambda p: reference.raw_attention(reference.preprocess(p)))
+    rows["centred blob"] = same_for_all(lambda p: blob)
+    rows["random"] = same_for_all(lambda p: random_map(reference.grid, rng))
+    return rows
+
+
+def main() -> int:
+    options = parse_arguments()
+    torch.set_num_threads(1)
+    reference = ReferenceModel(options.model)
+    pictures = read_pictures(options.scenes, options.limit)
+    objects = sum(len(p.masks) for p in pictures)
+    if not objects:
+        sys.exit(f"{options.scenes}: no objects")
+    unknown = sorted({name for p in pictures for name in p.names} - set(reference.labels))
+    if unknown:
+        sys.exit(f"the model does not know {', '.join(unknown)}")
+    hits = [reference.labels[int(reference.logits(reference.preprocess(Image.open(p.file))).argmax())] in p.masks
+            for p in pictures]
+
+    print(f"{options.scenes}: {objects} objects in {len(pictures)} pictures; the model's best class is there in "
+          f"{np.mean(hits):.1%} of them")
+    print(f"\n{'map':28s} {'pointing':>16s} {'IoU':>16s} {'mIoU':>16s}")
+    results: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        for name, make in make_rows(options, reference, Path(scratch)).items():
+            row = results[name] = measure(make, pictures, options.within)
+            cells = (f"{row[c]['value']:.3f} ± {row[c]['error']:.3f}" for c in ("pointing", "iou", "miou"))
+            print(f"{name:28s} " + " ".join(f"{cell:>16s}" for cell in cells), flush=True)
+    print("\n± is one standard error; the objects of a picture count as one draw.")
+    if options.json:
+        report = {
+            "model": reference.manifest["name"], "pictures": len(pictures), "objects": objects, "seed": options.seed,
+            "within": options.within, "top1_in_set": float(np.mean(hits)), "maps": results,
+        }
+        options.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
