@@ -1,0 +1,227 @@
+// Stock exports against the oracle (tests/oracle): structure, output, LeGrad and CheferCAM of every fixture in tests/data/fixtures.
+
+#include <gtest/gtest.h>
+#include <legrad/legrad.h>
+
+#include <ATen/ATen.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <memory>
+#include <set>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace {
+
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+const fs::path& fixtures_folder() {
+  static const fs::path folder = fs::path(LEGRAD_TEST_DATA) / "fixtures";
+  return folder;
+}
+
+std::vector<std::string> fixture_names() {
+  std::vector<std::string> names;
+  if (!fs::is_directory(fixtures_folder())) {
+    return names;
+  }
+  for (const auto& entry : fs::directory_iterator(fixtures_folder())) {
+    if (fs::exists(entry.path() / "fixture.json")) {
+      names.push_back(entry.path().filename().string());
+    }
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+/// A fixture: its description, and its model, loaded once for all tests.
+struct Fixture {
+  fs::path folder;
+  json description;
+  legrad::Vit vit;
+
+  at::Tensor array(const json& file) const { return legrad::read_npy(folder / file.get<std::string>()); }
+  at::Tensor images() const { return array(description.at("images")); }
+};
+
+std::shared_ptr<const Fixture> load_fixture(const std::string& name) {
+  static std::map<std::string, std::shared_ptr<const Fixture>> loaded;
+  auto& fixture = loaded[name];
+  if (!fixture) {
+    const auto folder = fixtures_folder() / name;
+    auto description = json::parse(std::ifstream(folder / "fixture.json"));
+    auto vit = legrad::Vit::load(folder / description.at("file").get<std::string>());
+    fixture = std::make_shared<const Fixture>(Fixture{folder, std::move(description), std::move(vit)});
+  }
+  return fixture;
+}
+
+/// max |found - expected| / max |expected|; infinite where the shapes differ.
+testing::AssertionResult close(const at::Tensor& found, const at::Tensor& expected, double tolerance, const std::string& what) {
+  if (!found.defined() || found.sizes() != expected.sizes()) {
+    return testing::AssertionFailure() << what << ": expected shape " << expected.sizes() << ", found "
+                                       << (found.defined() ? found.sizes() : at::IntArrayRef{});
+  }
+  const auto scale = expected.abs().max().item<double>();
+  const auto error = (found.to(at::kDouble) - expected.to(at::kDouble)).abs().max().item<double>() / scale;
+  std::ostringstream text;
+  text << error;
+  testing::Test::RecordProperty(what, text.str());  // --gtest_output=json:FILE makes a table of errors
+  if (!(error <= tolerance)) {  // NaN is not close
+    return testing::AssertionFailure() << what << ": relative error " << error << ", allowed " << tolerance;
+  }
+  return testing::AssertionSuccess() << what << ": relative error " << error;
+}
+
+legrad::Target target(const Fixture& fixture, const json& targets) {
+  if (targets.contains("classes")) {
+    return legrad::Target(targets.at("classes").get<std::vector<int64_t>>());
+  }
+  if (targets.contains("per_image")) {
+    return legrad::Target(fixture.array(targets.at("per_image")));
+  }
+  const bool cosine = targets.at("similarity") == "cosine";
+  return legrad::Target(fixture.array(targets.at("embeddings")),
+                        cosine ? legrad::Similarity::kCosine : legrad::Similarity::kDot);
+}
+
+std::vector<int64_t> layers(const json& test_case) {
+  return test_case.at("layers").is_null() ? std::vector<int64_t>{} : test_case.at("layers").get<std::vector<int64_t>>();
+}
+
+legrad::LegradOptions legrad_options(const Fixture& fixture, const json& test_case) {
+  static const std::map<std::string, legrad::Readout> readouts = {{"auto", legrad::Readout::kAuto},
+                                                                  {"model", legrad::Readout::kModel},
+                                                                  {"token_mean", legrad::Readout::kTokenMean}};
+  legrad::LegradOptions options;
+  options.targets = target(fixture, test_case.at("targets"));
+  options.readout = readouts.at(test_case.at("readout").get<std::string>());
+  options.layers = layers(test_case);
+  options.relu = test_case.at("relu").get<bool>();
+  options.negative_slope = test_case.at("negative_slope").get<double>();
+  return options;
+}
+
+class FixtureTest : public testing::TestWithParam<std::string> {
+ protected:
+  const Fixture& fixture() {
+    if (!fixture_) {
+      fixture_ = load_fixture(GetParam());
+    }
+    return *fixture_;
+  }
+
+  /// Calls `check(number, case)` for every case of a method; every case is checked, whatever the others gave.
+  template <class Check>
+  void for_each_case(const std::string& method, Check check) {
+    int64_t number = 0;
+    int64_t checked = 0;
+    for (const auto& test_case : fixture().description.at("cases")) {
+      if (test_case.at("method") == method) {
+        auto options = test_case;
+        for (const auto* key : {"expected", "layer_scores", "layer_maps", "tolerance"}) {
+          options.erase(key);
+        }
+        SCOPED_TRACE(GetParam() + ", case " + std::to_string(number) + " " + options.dump());
+        try {
+          check(number, test_case);
+        } catch (const std::exception& error) {
+          ADD_FAILURE() << error.what();
+        }
+        ++checked;
+      }
+      ++number;
+    }
+    EXPECT_GT(checked, 0) << "the fixture has no case of " << method;
+  }
+
+ private:
+  std::shared_ptr<const Fixture> fixture_;
+};
+
+TEST_P(FixtureTest, StructureIsFound) {
+  const auto& found = fixture().vit.structure();
+  const auto& expected = fixture().description.at("structure");
+  const auto number = [&](const char* name) { return expected.at(name).get<int64_t>(); };
+  const auto numbers = [&](const char* name) { return expected.at(name).get<std::vector<int64_t>>(); };
+
+  EXPECT_EQ((std::vector<int64_t>{found.input.height, found.input.width}), numbers("input"));
+  EXPECT_EQ(found.channels, number("channels"));
+  EXPECT_EQ(found.blocks, number("blocks"));
+  EXPECT_EQ(found.heads, number("heads"));
+  EXPECT_EQ(found.width, number("width"));
+  EXPECT_EQ(found.tokens, number("tokens"));
+  EXPECT_EQ(found.prefix_tokens, number("prefix_tokens"));
+  EXPECT_EQ((std::vector<int64_t>{found.grid.rows, found.grid.columns}), numbers("grid"));
+  EXPECT_EQ(found.patch_positions, numbers("patch_positions"));
+  EXPECT_EQ(legrad::to_string(found.readout), expected.at("readout").get<std::string>());
+  EXPECT_EQ(found.readout_rows, numbers("readout_rows"));
+  EXPECT_EQ(found.pooler_heads, number("pooler_heads"));
+  EXPECT_EQ(found.pooler_queries, number("pooler_queries"));
+  EXPECT_EQ(found.batch_fixed, expected.at("batch_fixed").get<bool>());
+  EXPECT_EQ(found.output_width, number("output_width"));
+  EXPECT_EQ(found.attention.size(), static_cast<size_t>(number("blocks")));
+  EXPECT_GT(found.parameters, 0);
+  EXPECT_EQ(found.dtype, fixture().description.at("dtype") == "float64" ? at::kDouble : at::kFloat);
+}
+
+TEST_P(FixtureTest, OutputIsTheModels) {
+  const auto& description = fixture().description;
+  EXPECT_TRUE(close(fixture().vit.forward(fixture().images()), fixture().array(description.at("output")),
+                    description.at("tolerance").get<double>(), "output"));
+}
+
+TEST_P(FixtureTest, LegradIsItsDefinition) {
+  const auto images = fixture().images();
+  for_each_case("legrad", [&](int64_t number, const json& test_case) {
+    const auto name = "case" + std::to_string(number);
+    const auto tolerance = test_case.at("tolerance").get<double>();
+    const auto options = legrad_options(fixture(), test_case);
+    EXPECT_TRUE(close(legrad::legrad(fixture().vit, images, options), fixture().array(test_case.at("expected")), tolerance, name));
+    if (test_case.contains("layer_maps")) {
+      const auto result = legrad::legrad_by_layer(fixture().vit, images, options);
+      EXPECT_TRUE(close(result.maps, fixture().array(test_case.at("expected")), tolerance, name + "_by_layer"));
+      EXPECT_TRUE(close(result.layer_scores, fixture().array(test_case.at("layer_scores")), tolerance, name + "_scores"));
+      EXPECT_TRUE(close(result.layer_maps, fixture().array(test_case.at("layer_maps")), tolerance, name + "_layer_maps"));
+    }
+  });
+}
+
+TEST_P(FixtureTest, CheferCamIsItsDefinition) {
+  const auto images = fixture().images();
+  for_each_case("chefer_cam", [&](int64_t number, const json& test_case) {
+    legrad::CheferCamOptions options;
+    options.targets = target(fixture(), test_case.at("targets"));
+    options.layers = layers(test_case);
+    EXPECT_TRUE(close(legrad::chefer_cam(fixture().vit, images, options), fixture().array(test_case.at("expected")),
+                      test_case.at("tolerance").get<double>(), "case" + std::to_string(number)));
+  });
+}
+
+INSTANTIATE_TEST_SUITE_P(Fixtures, FixtureTest, testing::ValuesIn(fixture_names()),
+                         [](const auto& info) { return info.param; });
+
+/// A lost folder must not turn into fewer tests.
+TEST(Fixtures, CoverEveryHomeReadoutAndForm) {
+  std::set<std::string> found;
+  for (const auto& name : fixture_names()) {
+    const auto fixture = json::parse(std::ifstream(fixtures_folder() / name / "fixture.json"));
+    found.insert(fixture.at("home").get<std::string>());
+    found.insert(fixture.at("form").get<std::string>());
+    found.insert(fixture.at("dtype").get<std::string>());
+    found.insert(fixture.at("structure").at("readout").get<std::string>());
+  }
+  for (const auto* needed : {"timm", "torchvision", "open_clip", "transformers", "trace", "script", "script+freeze", "float32",
+                             "float64", "token", "tokens", "patch tokens", "all tokens", "pooler"}) {
+    EXPECT_TRUE(found.contains(needed)) << "no fixture for " << needed;
+  }
+}
+
+}  // namespace
