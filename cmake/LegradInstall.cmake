@@ -1,21 +1,22 @@
-# Install rules and the package config: find_package(legrad CONFIG [COMPONENTS image]).
+# Install rules and the package config: find_package(legrad CONFIG [COMPONENTS image]). Two install components:
+# `development` (libraries, headers, package config) and `programs`.
 include(CMakePackageConfigHelpers)
 
 set(config_folder ${CMAKE_INSTALL_LIBDIR}/cmake/legrad)
 
-# One export set a component, so that who does not ask for `image` needs no OpenCV.
-install(TARGETS legrad EXPORT legradTargets INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
-install(EXPORT legradTargets NAMESPACE legrad:: DESTINATION ${config_folder})
+# One export set a library, so that who does not ask for `image` needs no OpenCV.
+install(TARGETS legrad EXPORT legradTargets
+  COMPONENT development
+  INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(EXPORT legradTargets NAMESPACE legrad:: DESTINATION ${config_folder} COMPONENT development)
 if(LEGRAD_WITH_OPENCV)
-  install(TARGETS legrad_image EXPORT legradImageTargets)
-  install(EXPORT legradImageTargets NAMESPACE legrad:: DESTINATION ${config_folder})
+  install(TARGETS legrad_image EXPORT legradImageTargets COMPONENT development)
+  install(EXPORT legradImageTargets NAMESPACE legrad:: DESTINATION ${config_folder} COMPONENT development)
 endif()
-install(DIRECTORY include/legrad DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
-foreach(program IN ITEMS legrad_program legrad_bench)
-  if(TARGET ${program})
-    install(TARGETS ${program})
-  endif()
-endforeach()
+install(DIRECTORY include/legrad
+  DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
+  COMPONENT development
+  FILES_MATCHING PATTERN "*.h")
 
 configure_package_config_file(cmake/legradConfig.cmake.in ${PROJECT_BINARY_DIR}/legradConfig.cmake
   INSTALL_DESTINATION ${config_folder})
@@ -24,5 +25,12 @@ install(FILES
     ${PROJECT_BINARY_DIR}/legradConfig.cmake
     ${PROJECT_BINARY_DIR}/legradConfigVersion.cmake
     cmake/LegradTorch.cmake
-  DESTINATION ${config_folder})
-install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+  DESTINATION ${config_folder}
+  COMPONENT development)
+install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT development)
+
+foreach(program IN ITEMS legrad_program legrad_bench)
+  if(TARGET ${program})
+    install(TARGETS ${program} COMPONENT programs)
+  endif()
+endforeach()

@@ -4,7 +4,7 @@
 # one thread. (The runtime it calls into is torch's own, linked by legrad::torch.)
 function(legrad_compile_options target)
   target_compile_options(${target} PRIVATE
-    -Wall -Wextra -Wpedantic -Wno-unknown-pragmas
+    -Wall -Wextra
     $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>  # g++ 12 raises it on std::string's own operator+ (GCC bug 105329)
     $<$<BOOL:${LEGRAD_WARNINGS_AS_ERRORS}>:-Werror>
     -fopenmp)
