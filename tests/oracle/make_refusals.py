@@ -1,0 +1,348 @@
+#!/usr/bin/env python
+"""Writes tests/data/refusals: files that must be refused at load, each with one thing wrong, and one that must not be.
+
+    python tests/oracle/make_refusals.py [--out DIR]
+
+Most are the same tiny vision transformer ("accepted.pt") with one bad line added, so that the bad line is what is refused.
+"""
+
+import argparse
+import io
+import os
+import pathlib
+import pickle
+import sys
+import warnings
+import zipfile
+from typing import Tuple
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from export import save
+from zoo import randomise
+
+DATA = pathlib.Path(__file__).resolve().parents[1] / "data" / "refusals"
+WIDTH, CLASSES = 16, 3
+IMAGE = (1, 3, 16, 16)
+
+
+class Block(nn.Module):
+    def __init__(self, dropout: float):
+        super().__init__()
+        self.norm1, self.norm2 = nn.LayerNorm(WIDTH), nn.LayerNorm(WIDTH)
+        self.qkv, self.project = nn.Linear(WIDTH, 3 * WIDTH), nn.Linear(WIDTH, WIDTH)
+        self.widen, self.narrow = nn.Linear(WIDTH, 24), nn.Linear(24, WIDTH)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x):
+        b, n, d = x.shape
+        qkv = self.qkv(self.norm1(x)).reshape(b, n, 3, 2, d // 2).permute(2, 0, 3, 1, 4)
+        context = F.scaled_dot_product_attention(qkv[0], qkv[1], qkv[2])
+        x = x + self.dropout(self.project(context.transpose(1, 2).reshape(b, n, d)))
+        return x + self.dropout(self.narrow(F.gelu(self.widen(self.norm2(x)))))
+
+
+class TinyVit(nn.Module):
+    """Two blocks of width 16 with 2 heads, 4 x 4 patches and a class token."""
+
+    def __init__(self, dropout: float = 0.0):
+        super().__init__()
+        self.patches = nn.Conv2d(3, WIDTH, kernel_size=4, stride=4)
+        self.token = nn.Parameter(torch.zeros(1, 1, WIDTH))
+        self.position = nn.Parameter(torch.zeros(1, 17, WIDTH))
+        self.blocks = nn.Sequential(Block(dropout), Block(dropout))
+        self.norm = nn.LayerNorm(WIDTH)
+        self.head = nn.Linear(WIDTH, CLASSES)
+
+    def tokens(self, x):
+        x = self.patches(x).flatten(2).transpose(1, 2)
+        x = torch.cat([self.token.expand(x.shape[0], -1, -1), x], dim=1) + self.position
+        return self.norm(self.blocks(x))
+
+    def forward(self, x):
+        return self.head(self.tokens(x)[:, 0])
+
+
+# --- models of another kind ---------------------------------------------------------------------------------------------
+
+
+class TextIds(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.words, self.blocks, self.head = nn.Embedding(50, WIDTH), Block(0.0), nn.Linear(WIDTH, CLASSES)
+
+    def forward(self, ids):
+        return self.head(self.blocks(self.words(ids)).mean(1))
+
+
+class FromTokens(nn.Module):
+    """A transformer without patch embedding: its input is [B, N, d]."""
+
+    def __init__(self):
+        super().__init__()
+        self.blocks, self.head = nn.Sequential(Block(0.0), Block(0.0)), nn.Linear(WIDTH, CLASSES)
+
+    def forward(self, x):
+        return self.head(self.blocks(x)[:, 0])
+
+
+class TwoImages(TinyVit):
+    def forward(self, first, second):
+        return self.head(self.tokens(first)[:, 0] - self.tokens(second)[:, 0])
+
+
+class NoOutputRow(TinyVit):
+    """Returns tokens [B, N, d]: there is no output [B, C] to explain."""
+
+    def forward(self, x):
+        return self.tokens(x)
+
+
+# --- one bad line in `forward` ------------------------------------------------------------------------------------------
+
+
+class LoopsForEver(TinyVit):
+    def forward(self, x):
+        while True:
+            x = x * 0.5
+        return self.head(self.tokens(x)[:, 0])
+
+
+class LoopsLong(TinyVit):
+    def forward(self, x):
+        count = 0
+        for i in range(1_000_000_000_000):
+            count += i % 3
+        return self.head(self.tokens(x)[:, 0]) + float(count)
+
+
+class LoopsNested(TinyVit):
+    def forward(self, x):
+        count = 0
+        for i in range(100_000):
+            for j in range(100_000):
+                count += j % 3
+        return self.head(self.tokens(x)[:, 0]) + float(count)
+
+
+class ZerosOfTerabytes(TinyVit):
+    def forward(self, x):
+        return self.head(self.tokens(x)[:, 0]) + torch.zeros(10_000_000_000_000).sum()
+
+
+class RepeatsToTerabytes(TinyVit):
+    def forward(self, x):
+        return self.head(self.tokens(x)[:, 0]) + x.repeat([1, 100_000, 100_000, 10]).sum()
+
+
+class DoublesToTerabytes(TinyVit):
+    def forward(self, x):
+        y = x
+        for _ in range(40):
+            y = torch.cat([y, y], dim=1)
+        return self.head(self.tokens(x)[:, 0]) + y.sum()
+
+
+class ListOfTerabytes(TinyVit):
+    def forward(self, x):
+        numbers = [0] * 1_000_000_000_000
+        return self.head(self.tokens(x)[:, 0]) + float(len(numbers))
+
+
+class TextOfTerabytes(TinyVit):
+    def forward(self, x):
+        text = "ab"
+        for _ in range(42):
+            text = text + text
+        return self.head(self.tokens(x)[:, 0]) + float(len(text))
+
+
+class BranchesOnPixels(TinyVit):
+    def forward(self, x):
+        if bool(x.sum() > 0):
+            x = -x
+        return self.head(self.tokens(x)[:, 0])
+
+
+class NumberFromPixels(TinyVit):
+    """A Python number made of pixels: frozen at one image's value it would be wrong for every other."""
+
+    def forward(self, x):
+        return self.head(self.tokens(x * float(x.mean()))[:, 0])
+
+
+class AddsNoise(TinyVit):
+    def forward(self, x):
+        return self.head(self.tokens(x + torch.rand_like(x))[:, 0])
+
+
+class MixesImages(TinyVit):
+    """What one image gives depends on the others of its batch."""
+
+    def forward(self, x):
+        return self.head(self.tokens(x - x.mean(0, keepdim=True))[:, 0])
+
+
+class WritesAFile(TinyVit):
+    def forward(self, x):
+        torch.save(x, "legrad_wrote_this")
+        return self.head(self.tokens(x)[:, 0])
+
+
+# --- code that runs while a file is loaded ------------------------------------------------------------------------------
+
+
+class PositionThatWritesAFile(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.position = nn.Parameter(torch.zeros(1, 17, WIDTH))
+
+    def forward(self, x):
+        return x + self.position
+
+    @torch.jit.export
+    def __getstate__(self) -> Tuple[torch.Tensor, bool]:
+        return self.position, self.training
+
+    @torch.jit.export
+    def __setstate__(self, state: Tuple[torch.Tensor, bool]) -> None:
+        torch.save(state[0], "legrad_wrote_this")
+        self.position = state[0]
+        self.training = state[1]
+
+
+class PositionThatLoopsForEver(PositionThatWritesAFile):
+    @torch.jit.export
+    def __setstate__(self, state: Tuple[torch.Tensor, bool]) -> None:
+        self.position = state[0]
+        while True:
+            self.training = state[1]
+
+
+class StateWritesAFile(TinyVit):
+    def __init__(self):
+        super().__init__()
+        self.more_position = PositionThatWritesAFile()
+
+    def tokens(self, x):
+        x = self.patches(x).flatten(2).transpose(1, 2)
+        x = self.more_position(torch.cat([self.token.expand(x.shape[0], -1, -1), x], dim=1) + self.position)
+        return self.norm(self.blocks(x))
+
+
+class StateLoopsForEver(StateWritesAFile):
+    def __init__(self):
+        super().__init__()
+        self.more_position = PositionThatLoopsForEver()
+
+
+SCRIPTED = {
+    "accepted": TinyVit,
+    "text_ids": TextIds,
+    "from_tokens": FromTokens,
+    "two_images": TwoImages,
+    "no_output_row": NoOutputRow,
+    "loops_for_ever": LoopsForEver,
+    "loops_long": LoopsLong,
+    "loops_nested": LoopsNested,
+    "zeros_of_terabytes": ZerosOfTerabytes,
+    "repeats_to_terabytes": RepeatsToTerabytes,
+    "doubles_to_terabytes": DoublesToTerabytes,
+    "list_of_terabytes": ListOfTerabytes,
+    "text_of_terabytes": TextOfTerabytes,
+    "branches_on_pixels": BranchesOnPixels,
+    "number_from_pixels": NumberFromPixels,
+    "adds_noise": AddsNoise,
+    "mixes_images": MixesImages,
+    "writes_a_file": WritesAFile,
+    "state_writes_a_file": StateWritesAFile,
+    "state_loops_for_ever": StateLoopsForEver,
+}
+
+
+def cnn():
+    from timm.models.resnet import BasicBlock, ResNet
+
+    model = randomise(ResNet(BasicBlock, layers=(1, 1, 1, 1), channels=(4, 4, 8, 8), num_classes=CLASSES), seed=1)
+    return torch.jit.trace(model, torch.rand(1, 3, 32, 32), check_trace=False)
+
+
+def swin():
+    from timm.models.swin_transformer import SwinTransformer
+
+    model = SwinTransformer(
+        img_size=32, patch_size=2, window_size=4, embed_dim=8, depths=(2, 2), num_heads=(2, 2), mlp_ratio=1.0,
+        num_classes=CLASSES,
+    )
+    return torch.jit.trace(randomise(model, seed=2), torch.rand(1, 3, 32, 32), check_trace=False)
+
+
+def training_dropout():
+    model = randomise(TinyVit(dropout=0.25), seed=3).train()
+    return torch.jit.trace(model, torch.rand(IMAGE), check_trace=False)
+
+
+def quantised():
+    model = torch.ao.quantization.quantize_dynamic(randomise(TinyVit(), seed=4), {nn.Linear}, dtype=torch.qint8)
+    return torch.jit.trace(model, torch.rand(IMAGE), check_trace=False)
+
+
+FOREIGN = torch.library.Library("legrad_test_foreign", "DEF")  # the operator lives as long as this does
+FOREIGN.define("twice(Tensor x) -> Tensor")
+FOREIGN.impl("twice", lambda x: 2 * x, "CompositeExplicitAutograd")
+
+
+class CallsAForeignOperator(TinyVit):
+    def forward(self, x):
+        return self.head(self.tokens(torch.ops.legrad_test_foreign.twice(x))[:, 0])
+
+
+def foreign_operator():
+    return torch.jit.trace(randomise(CallsAForeignOperator(), seed=5), torch.rand(IMAGE), check_trace=False)
+
+
+def flipped(archive, ending):
+    """The archive with the lowest bit of one byte of its largest record that ends so turned over."""
+    with zipfile.ZipFile(io.BytesIO(archive)) as reader:
+        record = max((r for r in reader.infolist() if r.filename.endswith(ending[0]) or ending[1] in r.filename),
+                     key=lambda r: r.file_size)
+        assert record.compress_type == zipfile.ZIP_STORED
+        content = reader.read(record)
+    place = archive.index(content) + len(content) // 2
+    return archive[:place] + bytes([archive[place] ^ 1]) + archive[place + 1:]
+
+
+def write_all(out):
+    out.mkdir(parents=True, exist_ok=True)
+    for name, kind in SCRIPTED.items():
+        save(torch.jit.script(randomise(kind(), seed=0)), out / f"{name}.pt")
+    for make in (cnn, swin, training_dropout, quantised, foreign_operator):
+        save(make(), out / f"{make.__name__}.pt")
+
+    accepted = (out / "accepted.pt").read_bytes()
+    (out / "flipped_weight.pt").write_bytes(flipped(accepted, (".none", "/data/")))
+    (out / "flipped_code.pt").write_bytes(flipped(accepted, (".py", "/code/")))
+    (out / "truncated.pt").write_bytes(accepted[: len(accepted) * 2 // 3])
+    (out / "pickle.pt").write_bytes(pickle.dumps({"weight": [0.0] * 10}))
+    torch.save(randomise(TinyVit(), seed=6).head.state_dict(), out / "state_dict.pt")
+    (out / "text.pt").write_text("This is not a model.\n")
+    (out / "empty.pt").write_bytes(b"")
+    folder = out / "folder.pt"
+    folder.mkdir(exist_ok=True)
+    (folder / "text.txt").write_text("A folder is no model either.\n")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=pathlib.Path, default=DATA)
+    warnings.filterwarnings("ignore")
+    torch.set_num_threads(1)
+    write_all(parser.parse_args().out)
+
+
+if __name__ == "__main__":
+    if os.environ.get("PYTHONHASHSEED") != "0":  # see make_fixtures.py
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, "PYTHONHASHSEED": "0"})
+    main()
