@@ -165,8 +165,8 @@ TEST_P(FixtureTest, StructureIsFound) {
   EXPECT_EQ(found.readout_rows, numbers("readout_rows"));
   EXPECT_EQ(found.pooler_heads, number("pooler_heads"));
   EXPECT_EQ(found.pooler_queries, number("pooler_queries"));
-  EXPECT_EQ(found.batch_fixed, expected.at("batch_fixed").get<bool>());
   EXPECT_EQ(found.output_width, number("output_width"));
+  EXPECT_EQ(found.normalized_output, expected.at("normalized_output").get<bool>());
   EXPECT_EQ(found.attention.size(), static_cast<size_t>(number("blocks")));
   EXPECT_GT(found.parameters, 0);
   EXPECT_EQ(found.dtype, fixture().description.at("dtype") == "float64" ? at::kDouble : at::kFloat);

@@ -148,6 +148,24 @@ def open_clip_vit(heads=4, image=(16, 16), **options):
     )
 
 
+class Normalised(nn.Module):
+    """A tower whose embeddings have length 1, as `encode_image(..., normalize=True)` gives them."""
+
+    def __init__(self, tower):
+        super().__init__()
+        self.tower = tower
+
+    def forward(self, images):
+        return nn.functional.normalize(self.tower(images), dim=-1)
+
+
+def open_clip_normalised(**options):
+    specimen = open_clip_vit(**options)
+    return dataclasses.replace(
+        specimen, model=Normalised(specimen.model), readout=lambda z: nn.functional.normalize(specimen.readout(z), dim=-1)
+    )
+
+
 def transformers_sizes(heads, attention, **options):
     return dict(
         hidden_size=WIDTH, num_hidden_layers=DEPTH, num_attention_heads=heads, intermediate_size=24, image_size=16,
@@ -239,6 +257,8 @@ FIXTURES = {
     "torchvision_trace": Entry(make(torchvision_vit), "torchvision", "trace", seed=9),
     "torchvision_script": Entry(make(torchvision_vit), "torchvision", "script", seed=9),
     "open_clip_tower": Entry(make(open_clip_vit), "open_clip", "trace", seed=10, embeddings=True),
+    "open_clip_normalised": Entry(
+        make(open_clip_normalised, heads=2, ls_init_value=1.0), "open_clip", "trace", seed=16, embeddings=True),
     "open_clip_coca": Entry(
         make(open_clip_vit, attentional_pool=True, attn_pooler_queries=5, attn_pooler_heads=2), "open_clip", "trace",
         seed=11, embeddings=True),
