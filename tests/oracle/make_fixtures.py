@@ -132,7 +132,7 @@ def write(name, entry, out):
             "channels": 3,
             "blocks": len(specimen.blocks),
             "heads": specimen.heads,
-            "width": zoo.WIDTH,
+            "width": specimen.width,
             "tokens": specimen.tokens,
             "prefix_tokens": specimen.prefix,
             "grid": specimen.grid,

@@ -18,13 +18,15 @@ class Specimen:
     readout: Callable        # Z [B, N, d] -> output [B, C], final norm and head included
     image: tuple             # height, width
     grid: tuple              # rows, columns
-    prefix: int              # tokens that are no patches; they come first
+    prefix: int              # tokens that are no patches
     readout_kind: str        # "token", "tokens", "patch tokens", "all tokens", "pooler"
     readout_rows: list       # rows of Z^L that the output depends on; empty for a pooler
     heads: int
     pooler_heads: int = 0
     pooler_queries: int = 0
     output: Callable = lambda result: result  # what the model returns -> [B, C]
+    patches_first: bool = False  # the other tokens come after the patches
+    width: int = WIDTH
 
     @property
     def pooler(self):
@@ -36,7 +38,8 @@ class Specimen:
 
     @property
     def patch_positions(self):
-        return list(range(self.prefix, self.tokens))
+        first = 0 if self.patches_first else self.prefix
+        return list(range(first, first + self.grid[0] * self.grid[1]))
 
 
 def randomise(model, seed):
@@ -222,6 +225,16 @@ def transformers_dinov2_registers(attention, heads=4, registers=2):
     )
 
 
+def own_tokens_at_the_end():
+    import tiny
+
+    model = tiny.TokensAtTheEnd()
+    return Specimen(
+        model, list(model.blocks), lambda z: model.head(model.norm(z)[:, -2]), (16, 16), (4, 4), 2, "token", [16], 2,
+        patches_first=True, width=tiny.WIDTH,
+    )
+
+
 @dataclasses.dataclass(frozen=True)
 class Entry:
     """A fixture: a model, the form it is exported in, and its dtype."""
@@ -273,6 +286,7 @@ FIXTURES = {
         make(transformers_siglip, "sdpa"), "transformers", "trace", seed=14, embeddings=True),
     "transformers_dinov2_registers": Entry(
         make(transformers_dinov2_registers, "eager"), "transformers", "trace", seed=15),
+    "own_tokens_at_the_end": Entry(make(own_tokens_at_the_end), "own", "script", seed=17),
 }
 
 
