@@ -53,10 +53,10 @@ std::string numbers(const std::array<double, 3>& values) { return c10::str(value
 
 std::string readout(const Structure& structure) {
   if (structure.pooler_heads > 0) {
-    return c10::str(legrad::to_string(structure.readout), ", ", structure.pooler_queries, " queries, ",
+    return c10::str(legrad::to_string(structure.readout), ", ", structure.pooler_queries, structure.pooler_queries == 1 ? " query, " : " queries, ",
                     structure.pooler_heads, " heads");
   }
-  return c10::str(legrad::to_string(structure.readout), ", rows ", some(structure.readout_rows), " of the last tokens");
+  return c10::str(legrad::to_string(structure.readout), structure.readout_rows.size() == 1 ? ", row " : ", rows ", some(structure.readout_rows), " of the last tokens");
 }
 
 }  // namespace
@@ -69,8 +69,7 @@ std::string describe_text(const LoadedModel& model) {
       {"model", one_line(bundle.name)},
       {"file", one_line(bundle.vision.string())},
       {"exporter", one_line(s.exporter)},
-      {"input", c10::str(s.channels, " x ", s.input.height, " x ", s.input.width, ", ",
-                         s.batch_fixed ? "one batch size only" : "any batch size")},
+      {"input", c10::str(s.channels, " x ", s.input.height, " x ", s.input.width)},
       {"patch grid", c10::str(s.grid.rows, " x ", s.grid.columns)},
       {"tokens", c10::str(s.tokens, ", ", s.prefix_tokens, " of them prefix tokens")},
       {"blocks", c10::str(s.blocks, ", ", s.heads, " heads, width ", s.width)},
@@ -115,7 +114,6 @@ std::string describe_json(const LoadedModel& model) {
       {"attention", s.attention},
       {"rows_restricted", s.rows_restricted},
       {"mean_pushed", s.mean_pushed},
-      {"batch_fixed", s.batch_fixed},
       {"normalized_output", s.normalized_output},
       {"output_width", s.output_width},
       {"parameters", s.parameters},

@@ -1,12 +1,16 @@
 #include "apps/explain.h"
 
+#include <legrad/error.h>
+
 #include <CLI/CLI.hpp>
 #include <memory>
 
 namespace legrad::apps {
 namespace {
 
-constexpr const char* kExamples = R"(Examples:
+constexpr const char* kExamples = R"(Writes PICTURE-TARGET.png for each picture and target into the folder, and prints a table of scores.
+
+Examples:
   What a model sees in a picture, and what it would look at for two other classes:
     legrad explain --model models/emoji-vit --image scene.png --out out
     legrad explain --model models/emoji-vit --image scene.png --class dog --class 7 --out out
@@ -28,17 +32,16 @@ Exit code: 0; 2 for input that does not fit, with one line on stderr; 1 for a fa
 void add_output_options(CLI::App& command, ExplainOptions& options) {
   constexpr const char* kGroup = "Output";
   command.add_option("--out", options.out, "Folder for the files written; made if it is not there")
-      ->type_name("DIR")
+      ->option_text("DIR")
       ->group(kGroup)
       ->required();
   command.add_option("--colormap", options.colormap, "jet, viridis or turbo")
-      ->type_name("NAME")
+      ->option_text("NAME")
       ->check(CLI::IsMember({"jet", "viridis", "turbo"}, CLI::ignore_case))
       ->capture_default_str()
       ->group(kGroup);
   command.add_option("--alpha", options.alpha, "Weight of the colours over the picture, 0 to 1")
-      ->type_name("X")
-      ->check(CLI::Range(0.0, 1.0))
+      ->option_text("X")
       ->capture_default_str()
       ->group(kGroup);
 }
@@ -47,23 +50,20 @@ void add_output_options(CLI::App& command, ExplainOptions& options) {
 
 void add_explain(CLI::App& program) {
   const auto options = std::make_shared<ExplainOptions>();
-  CLI::App& command = *program.add_subcommand("explain", "Draw where a vision transformer looks");
-  command.description(
-      "Draw where a vision transformer looks: one overlay for each picture and target, PICTURE-TARGET.png, and a table of "
-      "scores.");
+  CLI::App& command = *program.add_subcommand("explain", "Draw where a vision transformer looks: an overlay for each picture and target");
   command.footer(kExamples);
 
   constexpr const char* kGroup = "Pictures";
   CLI::Option* const images =
-      command.add_option("--image", options->images, "Pictures to explain: PNG, JPEG, WebP, BMP, TIFF or PNM")
-          ->type_name("FILE")
+      command.add_option("--image", options->images, "Pictures: PNG, JPEG, WebP, BMP, TIFF or PNM")
+          ->option_text("FILE")
           ->group(kGroup);
   CLI::Option* const array =
       command
           .add_option("--input-npy", options->input_npy,
                       "Instead of pictures: a preprocessed float32 array [B, 3, H, W]. Writes raw.npy, the maps [B, K, rows, "
                       "columns] before normalisation, and draws nothing")
-          ->type_name("FILE")
+          ->option_text("FILE")
           ->group(kGroup);
   add_model_options(command, options->model);
   add_target_options(command, options->target);
@@ -78,6 +78,10 @@ void add_explain(CLI::App& program) {
     if (images->empty() && array->empty()) {
       throw CLI::RequiredError("--image or --input-npy");
     }
+    if (!(options->alpha >= 0 && options->alpha <= 1)) {  // true for NaN, which a range check lets pass
+      throw InputError("--alpha must lie in [0, 1]");
+    }
+    check_method_options(options->method);
     array->empty() ? explain_pictures(*options) : explain_array(*options);
   });
 }

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "apps/explain.h"
+#include "apps/help.h"
 #include "apps/inspect.h"
 #include "apps/terminal.h"
 
@@ -32,7 +33,8 @@ std::string first_line(const std::string& text) { return text.substr(0, text.fin
 
 int run(int argc, char** argv) {
   CLI::App program("Explain vision transformers: where does the model look? Works on TorchScript exports as they are.", "legrad");
-  program.set_version_flag("--version", "legrad " LEGRAD_VERSION);
+  program.formatter(legrad::apps::help_formatter());  // subcommands inherit it
+  program.set_version_flag("--version", "legrad " LEGRAD_VERSION, "Print the version and exit");
   program.require_subcommand(1);
   program.footer("Try: legrad explain --help, legrad inspect --help");
   legrad::apps::add_explain(program);

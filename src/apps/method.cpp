@@ -25,21 +25,27 @@ Readout readout(const std::string& name) {
 void add_method_options(CLI::App& command, MethodOptions& options) {
   constexpr const char* kGroup = "Method";
   command.add_option("--method", options.method, "legrad or chefer_cam")
-      ->type_name("NAME")
+      ->option_text("NAME")
       ->check(CLI::IsMember({"legrad", "chefer_cam"}))
       ->capture_default_str()
       ->group(kGroup);
   command.add_option("--layers", options.layers, "Blocks counted from 0, as in 6: or 0,3,-1 or -4: [all]")
-      ->type_name("SPEC")
+      ->option_text("SPEC")
       ->group(kGroup);
   command
       .add_option("--readout", options.readout,
                   "What turns a block's tokens into its score, for legrad: auto, model (the model's own) or token_mean (the "
                   "same on the mean of all tokens); auto is token_mean for a class token, else model")
-      ->type_name("NAME")
+      ->option_text("NAME")
       ->check(CLI::IsMember({"auto", "model", "token_mean"}))
       ->capture_default_str()
       ->group(kGroup);
+}
+
+void check_method_options(const MethodOptions& options) {
+  if (options.method != "legrad" && options.readout != "auto") {
+    throw InputError("--readout belongs to --method legrad; leave it out with --method " + options.method);
+  }
 }
 
 std::vector<int64_t> chosen_layers(const MethodOptions& options, int64_t blocks) {

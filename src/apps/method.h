@@ -23,6 +23,9 @@ struct MethodOptions {
 
 void add_method_options(CLI::App& command, MethodOptions& options);
 
+/// Throws `InputError` for options that do not go together.
+void check_method_options(const MethodOptions& options);
+
 /// The blocks that `--layers` means in a model of `blocks`; none: all.
 std::vector<int64_t> chosen_layers(const MethodOptions& options, int64_t blocks);
 

@@ -16,29 +16,29 @@ void add_model_options(CLI::App& command, ModelOptions& options) {
   constexpr const char* kGroup = "Model";
   constexpr int kMaxThreads = 1024;
   command.add_option("--model", options.model, "Folder with a manifest.json, or a TorchScript file")
-      ->type_name("DIR|FILE")
+      ->option_text("DIR|FILE")
       ->group(kGroup)
       ->required();
-  command.add_option("--size", options.size, "Input size, height x width [what the manifest or the file says]")
-      ->type_name("HxW")
+  command.add_option("--size", options.size, "Input size, height x width [what the manifest, else the file says]")
+      ->option_text("HxW")
       ->group(kGroup);
   command.add_option("--mean", options.mean, "Mean of red, green and blue in [0, 1] [the manifest's, else ImageNet's]")
-      ->type_name("R,G,B")
+      ->option_text("R,G,B")
       ->expected(1, 3)
       ->group(kGroup);
-  command.add_option("--std", options.std, "Standard deviation of red, green and blue [likewise]")
-      ->type_name("R,G,B")
+  command.add_option("--std", options.std, "Standard deviation of red, green and blue [the manifest's, else ImageNet's]")
+      ->option_text("R,G,B")
       ->expected(1, 3)
       ->group(kGroup);
-  command.add_option("--device", options.device, "auto, cpu, cuda or cuda:i; auto is a GPU if there is one")
-      ->type_name("NAME")
+  command.add_option("--device", options.device, "auto (a GPU if there is one), cpu, cuda or cuda:i")
+      ->option_text("NAME")
       ->capture_default_str()
       ->group(kGroup);
   command.add_option("--dtype", options.dtype, "float32, bfloat16, float16 or float64 [the file's]")
-      ->type_name("NAME")
+      ->option_text("NAME")
       ->group(kGroup);
   command.add_option("--threads", options.threads, "CPU threads [all cores]")
-      ->type_name("N")
+      ->option_text("N")
       ->check(CLI::Range(1, kMaxThreads))
       ->group(kGroup);
 }

@@ -40,22 +40,23 @@ int64_t checked_class(int64_t index, int64_t count) {
 
 void add_target_options(CLI::App& command, TargetOptions& options) {
   constexpr const char* kGroup = "What to explain";
+  constexpr int kMostTargets = 1'000'000;  // the model's output says more exactly
   CLI::Option* const classes =
       command.add_option("--class", options.classes, "Label or index of an output's entry; may be repeated [top prediction]")
-          ->type_name("NAME|INDEX")
+          ->option_text("NAME|INDEX")
           ->allow_extra_args(false)
           ->group(kGroup);
   CLI::Option* const top = command.add_option("--top", options.top, "The K best predictions of each picture")
-                               ->type_name("K")
-                               ->check(CLI::PositiveNumber)
+                               ->option_text("K")
+                               ->check(CLI::Range(1, kMostTargets))
                                ->group(kGroup);
   CLI::Option* const embedding =
       command.add_option("--text-embedding", options.text_embedding,
                          "Array [d] or [K, d] to compare an embedding model's output with, such as embedded prompts")
-          ->type_name("FILE.npy")
+          ->option_text("FILE.npy")
           ->group(kGroup);
   command.add_option("--similarity", options.similarity, "How it is compared: cosine or dot")
-      ->type_name("NAME")
+      ->option_text("NAME")
       ->check(CLI::IsMember({"cosine", "dot"}))
       ->capture_default_str()
       ->needs(embedding)
