@@ -54,8 +54,8 @@ struct Structure {
   std::vector<std::string> attention;     ///< [L] the form each block's attention has in the file
   bool rows_restricted = false;  ///< gradients are taken on the readout rows alone (checked to be the same)
   bool mean_pushed = false;      ///< token means skip the last linear layer of a block (checked to be the same)
-  bool batch_fixed = false;      ///< the export holds one batch size: images are run one at a time
   int64_t output_width = 0;      ///< C classes or the embedding's width
+  bool normalized_output = false;  ///< outputs had length 1 (L2) when measured, as embeddings often do
   int64_t parameters = 0;        ///< numbers in the model's weights and buffers
   c10::ScalarType dtype = c10::ScalarType::Float;
   c10::Device device = c10::Device(c10::DeviceType::CPU);

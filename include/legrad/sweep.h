@@ -40,7 +40,9 @@ class ForwardWatcher {
   virtual ~ForwardWatcher() = default;
   /// The score it wants block `block` to be asked for.
   virtual BlockScore wants(int64_t block) const { (void)block; return BlockScore::kNone; }
-  /// Called once a block, before its gradients.
+  /// Whether it wants to see block `block` itself. A block nobody wants to see may be computed in part.
+  virtual bool watches(int64_t block) const { (void)block; return false; }
+  /// Called once for a block it watches, before its gradients.
   virtual void on_block(const ForwardBlock& block) { (void)block; }
   /// Called one or more times for a block it wants a score of, until all targets were seen.
   virtual void on_gradient(const ScoreGradient& gradient) { (void)gradient; }

@@ -35,6 +35,9 @@ class Target {
 
   bool empty() const;
 
+  /// Whether K is known only once there is an output: for a callable.
+  bool needs_output() const;
+
   /// K for an output [B, C]. Throws `InputError` if the target does not fit such an output.
   int64_t count(const at::Tensor& output) const;
 

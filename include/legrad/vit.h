@@ -39,8 +39,8 @@ class Vit {
   /// device and dtype. Throws `InputError` for another shape.
   at::Tensor forward(const at::Tensor& images) const;
 
-  /// One forward sweep over the blocks, and one backward sweep if anyone watches it. Returns the model's output.
-  /// The output is not computed where only `forward` watchers are given and `output_needed` is false.
+  /// One forward sweep over the blocks, and one backward sweep if anyone watches it. Returns the model's output [B, C].
+  /// Watchers are called in the order given, on the caller's thread.
   at::Tensor sweep(const at::Tensor& images, const Target& target, const std::vector<ForwardWatcher*>& forward,
                    const std::vector<BackwardWatcher*>& backward = {}) const;
 

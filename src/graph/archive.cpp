@@ -1,0 +1,121 @@
+#include "graph/archive.h"
+
+#include <c10/util/Exception.h>
+#include <caffe2/serialize/inline_container.h>
+#include <legrad/error.h>
+#include <torch/csrc/jit/serialization/import.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <fstream>
+#include <memory>
+#include <string_view>
+
+#include "graph/ir.h"
+#include "graph/zip_check.h"
+
+namespace legrad::graph {
+namespace {
+
+constexpr size_t kMostCode = size_t{64} << 20;
+
+bool is_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; }
+
+// The code with strings and comments blanked out, so that words are found in code alone.
+std::string code_only(std::string_view code) {
+  std::string kept(code);
+  for (size_t i = 0; i < kept.size(); ++i) {
+    if (kept[i] == '#') {
+      while (i < kept.size() && kept[i] != '\n') kept[i++] = ' ';
+    } else if (kept[i] == '"' || kept[i] == '\'') {
+      const char quote = kept[i];
+      for (++i; i < kept.size() && kept[i] != quote; ++i) {
+        if (kept[i] == '\\' && i + 1 < kept.size()) kept[i++] = ' ';
+        kept[i] = ' ';
+      }
+    }
+  }
+  return kept;
+}
+
+bool has_word(std::string_view code, std::string_view word) {
+  for (size_t at = code.find(word); at != std::string_view::npos; at = code.find(word, at + 1)) {
+    const bool starts = at == 0 || !is_word(code[at - 1]);
+    const bool ends = at + word.size() >= code.size() || !is_word(code[at + word.size()]);
+    if (starts && ends) return true;
+  }
+  return false;
+}
+
+// The namespaces of custom operators, spelled `ops.NAMESPACE.NAME(` in an archive's code.
+void check_namespaces(const std::string& code, const std::string& record) {
+  constexpr std::string_view kOps = "ops.";
+  for (size_t at = code.find(kOps); at != std::string::npos; at = code.find(kOps, at + 1)) {
+    if (at > 0 && (is_word(code[at - 1]) || code[at - 1] == '.')) continue;
+    const size_t start = at + kOps.size();
+    size_t end = start;
+    while (end < code.size() && is_word(code[end])) ++end;
+    const auto name = code.substr(start, end - start);
+    if (name == "aten" || name == "prim") continue;
+    if (name == "quantized" || name == "_quantized") {
+      throw ModelError(record + " uses quantised operators; quantised models are not supported: export before quantising");
+    }
+    throw ModelError(record + " uses operators of \"" + name + "\"; expected plain torch operators alone");
+  }
+}
+
+void check_code(const std::string& text, const std::string& record) {
+  const auto code = code_only(text);
+  // Loading calls __setstate__ with a state from the file: code would run before anything was checked.
+  for (const char* word : {"__setstate__", "__getstate__"}) {
+    if (has_word(code, word)) {
+      throw ModelError(record + " defines " + word + ", which would run while the file is loaded (quantised or custom modules do); "
+                                "expected a plain module");
+    }
+  }
+  for (const char* word : {"torch.save", "torch.from_file", "torch.load", "ops.aten.save", "ops.aten.from_file"}) {
+    if (code.find(std::string(word) + "(") != std::string::npos) {
+      throw ModelError(record + " calls " + word + ", which touches files; a model's forward has no need to");
+    }
+  }
+  check_namespaces(code, record);
+}
+
+}  // namespace
+
+Archive open_archive(const std::filesystem::path& file, c10::Device device) {
+  const auto name = "\"" + file.string() + "\"";
+  check_zip(file);
+  try {
+    caffe2::serialize::PyTorchStreamReader reader(file.string());
+    const auto records = reader.getAllRecords();
+    const auto has = [&](const std::string& record) { return std::find(records.begin(), records.end(), record) != records.end(); };
+    const bool has_code =
+        std::any_of(records.begin(), records.end(), [](const std::string& record) { return record.rfind("code/", 0) == 0; });
+    if (has("models/model.json") || has("archive_format")) {
+      throw ModelError(name + " is a torch.export archive (.pt2); export the model with torch.jit.trace(...).save(...) instead");
+    }
+    if (!has("constants.pkl") || !has_code) {
+      throw ModelError(name + (has("data.pkl") ? " holds weights or a pickled Python object, no program" : " is no TorchScript archive") +
+                       "; export the model with torch.jit.trace(model, images).save(...)");
+    }
+    size_t code_size = 0;
+    for (const auto& record : records) {
+      if (record.rfind("code/", 0) != 0 || record.size() < 3 || record.substr(record.size() - 3) != ".py") continue;
+      code_size += reader.getRecordSize(record);
+      if (code_size > kMostCode) throw ModelError(name + " holds more than " + std::to_string(kMostCode >> 20) + " MiB of code");
+      const auto [data, size] = reader.getRecord(record);
+      check_code(std::string(static_cast<const char*>(data.get()), size), name + ": " + record);
+    }
+    Archive archive{torch::jit::load(file.string(), device), "TorchScript"};
+    archive.module.eval();
+    return archive;
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw ModelError("cannot load " + name + ": " + first_line(error));
+  }
+}
+
+}  // namespace legrad::graph

@@ -1,0 +1,150 @@
+#include "graph/cut.h"
+
+#include <legrad/error.h>
+#include <torch/csrc/jit/ir/constants.h>
+
+#include <algorithm>
+#include <unordered_set>
+
+namespace legrad::graph {
+namespace {
+
+// A copy of a piece of the line, and where each of the line's values went.
+struct Piece {
+  std::shared_ptr<Graph> graph = std::make_shared<Graph>();
+  std::unordered_map<const Value*, Value*> copies;
+};
+
+// The nodes that `outputs` need and `inputs` do not give, in the line's order.
+std::vector<Node*> needed(const StraightLine& line, const std::vector<Value*>& inputs, const std::vector<Value*>& outputs) {
+  std::unordered_set<const Value*> wanted(outputs.begin(), outputs.end());
+  for (const Value* input : inputs) wanted.erase(input);
+  std::vector<Node*> nodes;
+  for (Node* node : line.graph->nodes().reverse()) {
+    const auto is_wanted = [&](const Value* value) { return wanted.count(value) > 0; };
+    if (std::none_of(node->outputs().begin(), node->outputs().end(), is_wanted)) continue;
+    nodes.push_back(node);
+    for (const Value* input : node->inputs()) {
+      if (std::find(inputs.begin(), inputs.end(), input) == inputs.end()) wanted.insert(input);
+    }
+  }
+  std::reverse(nodes.begin(), nodes.end());
+  return nodes;
+}
+
+Piece copy_piece(const StraightLine& line, const std::vector<Value*>& inputs, const std::vector<Value*>& outputs,
+                 const std::string& name) {
+  Piece piece;
+  const auto add_input = [&](const Value* value) {
+    Value* input = piece.graph->addInput();
+    input->setType(value->type());
+    return input;
+  };
+  for (const Value* value : inputs) piece.copies[value] = add_input(value);
+  Value* images = add_input(line.images());
+  piece.copies.emplace(line.images(), images);
+  const bool images_given = std::find(inputs.begin(), inputs.end(), line.images()) != inputs.end();
+  for (Node* node : needed(line, inputs, outputs)) {
+    std::vector<Value*> copied;
+    for (const Value* input : node->inputs()) {
+      if (input == line.images() && !images_given && !is_shape_query(node)) {
+        throw ModelError(name + " depends on the images by another way than its tokens (" + describe(node) + ")");
+      }
+      copied.push_back(piece.copies.at(input));
+    }
+    Node* made = piece.graph->create(node->kind(), copied, node->outputs().size());
+    made->copyAttributes(*node);
+    made->setScope(node->scope());
+    for (size_t i = 0; i < node->outputs().size(); ++i) {
+      made->outputs()[i]->setType(node->outputs()[i]->type());
+      piece.copies[node->outputs()[i]] = made->outputs()[i];
+    }
+    piece.graph->insertNode(made);
+  }
+  return piece;
+}
+
+// Builds the mean over tokens of a value of the piece, [B, N, k] -> [B, 1, k].
+class MeanPusher {
+ public:
+  MeanPusher(const StraightLine& line, const Piece& piece) : line_(line), piece_(piece) {}
+
+  Value* mean(Value* value) {
+    Node* node = value->node();
+    const bool only_here = std::count_if(value->uses().begin(), value->uses().end(),
+                                         [&](const auto& use) { return piece_.copies.count(use.user->outputs()[0]) > 0; }) <= 1;
+    if (is_tokens(value) && piece_.copies.count(value) > 0 && only_here) {
+      if (is_aten(node, "add") && node->inputs().size() == 3) {
+        return call(node, {term(node->input(0)), term(node->input(1)), copy(node->input(2))});
+      }
+      if (is_aten(node, "mul") && is_channel_constant(node->input(1)) && is_tokens(node->input(0))) {
+        return call(node, {mean(node->input(0)), copy(node->input(1))});
+      }
+      if (is_aten(node, "linear") && is_tokens(node->input(0))) {
+        return call(node, {mean(node->input(0)), copy(node->input(1)), copy(node->input(2))});
+      }
+    }
+    return plain_mean(value);
+  }
+
+ private:
+  // One side of an add: tokens, or something that is the same for all tokens.
+  Value* term(Value* value) { return is_channel_constant(value) ? copy(value) : mean(value); }
+
+  bool is_tokens(const Value* value) const {
+    const auto it = line_.facts.find(value);
+    return it != line_.facts.end() && it->second.sizes.size() == 3;
+  }
+
+  bool is_channel_constant(const Value* value) const {
+    const auto constant = torch::jit::toIValue(value);
+    if (!constant || !constant->isTensor()) return false;
+    const auto sizes = constant->toTensor().sizes();
+    return sizes.size() <= 1 || std::all_of(sizes.begin(), sizes.end() - 1, [](int64_t size) { return size == 1; });
+  }
+
+  Value* copy(const Value* value) {
+    const auto it = piece_.copies.find(value);
+    if (it != piece_.copies.end()) return it->second;
+    return piece_.graph->insertConstant(torch::jit::toIValue(value).value());
+  }
+
+  Value* call(Node* like, const std::vector<Value*>& inputs) {
+    Node* made = piece_.graph->create(like->kind(), inputs, 1);
+    made->copyAttributes(*like);
+    piece_.graph->insertNode(made);
+    made->output()->setType(like->output()->type());
+    return made->output();
+  }
+
+  Value* plain_mean(Value* value) {
+    const auto constant = [&](const c10::IValue& ivalue) { return piece_.graph->insertConstant(ivalue); };
+    Node* made = piece_.graph->create(
+        c10::Symbol::aten("mean"),
+        {copy(value), constant(std::vector<int64_t>{1}), constant(true), constant(c10::IValue())}, 1);
+    piece_.graph->insertNode(made);
+    made->output()->setType(c10::TensorType::get());
+    return made->output();
+  }
+
+  const StraightLine& line_;
+  const Piece& piece_;
+};
+
+}  // namespace
+
+Program cut(const StraightLine& line, const std::vector<Value*>& inputs, const std::vector<Value*>& outputs,
+            const std::string& name) {
+  auto piece = copy_piece(line, inputs, outputs, name);
+  for (const Value* output : outputs) piece.graph->registerOutput(piece.copies.at(output));
+  return {std::move(piece.graph), name};
+}
+
+Program cut_with_mean(const StraightLine& line, const std::vector<Value*>& inputs, Value* tokens, const std::string& name) {
+  auto piece = copy_piece(line, inputs, {tokens}, name);
+  piece.graph->registerOutput(piece.copies.at(tokens));
+  piece.graph->registerOutput(MeanPusher(line, piece).mean(tokens));
+  return {std::move(piece.graph), name};
+}
+
+}  // namespace legrad::graph

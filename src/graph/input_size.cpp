@@ -1,0 +1,98 @@
+#include "graph/input_size.h"
+
+#include <torch/csrc/jit/ir/constants.h>
+#include <torch/csrc/jit/passes/inliner.h>
+
+#include <cmath>
+
+#include "graph/ir.h"
+
+namespace legrad::graph {
+namespace {
+
+// The tensor a value is, if it is an attribute of the module or a constant.
+std::optional<at::Tensor> weight_of(const Value* value, const c10::IValue& self, const Value* self_value) {
+  if (const auto constant = torch::jit::toIValue(value)) {
+    return constant->isTensor() ? std::optional(constant->toTensor()) : std::nullopt;
+  }
+  std::vector<std::string> path;
+  for (; value != self_value; value = value->node()->input(0)) {
+    if (value->node()->kind() != prim::GetAttr) return std::nullopt;
+    path.push_back(value->node()->s(torch::jit::attr::name));
+  }
+  c10::IValue found = self;
+  for (auto name = path.rbegin(); name != path.rend(); ++name) {
+    if (!found.isObject()) return std::nullopt;
+    found = found.toObjectRef().getAttr(*name);
+  }
+  return found.isTensor() ? std::optional(found.toTensor()) : std::nullopt;
+}
+
+struct PatchEmbedding {
+  int64_t channels, width, patch_height, patch_width;
+};
+
+struct Weights {
+  std::optional<PatchEmbedding> patches;
+  std::vector<at::Tensor> all;
+};
+
+Weights read_weights(Graph& graph, const c10::IValue& self) {
+  Weights weights;
+  const std::function<void(torch::jit::Block*)> visit = [&](torch::jit::Block* block) {
+    for (Node* node : block->nodes()) {
+      if (is_aten(node, "_convolution") || is_aten(node, "conv2d")) {
+        const auto kernel = weight_of(node->input(1), self, graph.inputs()[0]);
+        const auto stride = torch::jit::toIValue(node->input(3));
+        if (!weights.patches && kernel && kernel->dim() == 4) {
+          PatchEmbedding found{kernel->size(1), kernel->size(0), kernel->size(2), kernel->size(3)};
+          if (stride && stride->isIntList() && stride->toIntVector().size() == 2) {
+            found.patch_height = stride->toIntVector()[0];
+            found.patch_width = stride->toIntVector()[1];
+          }
+          weights.patches = found;
+        }
+      }
+      for (const Value* output : node->outputs()) {
+        if (!output->type()->isSubtypeOf(*c10::TensorType::get())) continue;
+        if (node->kind() != prim::GetAttr && node->kind() != prim::Constant) continue;
+        if (const auto tensor = weight_of(output, self, graph.inputs()[0])) weights.all.push_back(*tensor);
+      }
+      for (auto* inner : node->blocks()) visit(inner);
+    }
+  };
+  visit(graph.block());
+  return weights;
+}
+
+}  // namespace
+
+InputHint input_hint(const torch::jit::Module& module) {
+  InputHint hint;
+  const auto method = module.find_method("forward");
+  if (!method) return hint;
+  const auto graph = method->graph()->copy();
+  torch::jit::Inline(*graph);
+  const auto weights = read_weights(*graph, module._ivalue());
+  if (!weights.patches) return hint;
+  hint.channels = weights.patches->channels;
+  constexpr int64_t kMostPrefix = 8;
+  constexpr int64_t kMostSide = 1 << 14;
+  for (const auto& weight : weights.all) {
+    const bool rows = (weight.dim() == 3 && weight.size(0) == 1) || weight.dim() == 2;
+    if (!rows || weight.size(-1) != weights.patches->width) continue;
+    const int64_t tokens = weight.size(-2);
+    if (weight.dim() == 2 && tokens == weight.size(-1)) continue;  // a square linear layer
+    for (int64_t prefix = 0; prefix <= kMostPrefix && prefix + 4 <= tokens; ++prefix) {
+      const auto side = static_cast<int64_t>(std::llround(std::sqrt(static_cast<double>(tokens - prefix))));
+      const ImageSize size{side * weights.patches->patch_height, side * weights.patches->patch_width};
+      if (side * side != tokens - prefix || size.height > kMostSide || size.width > kMostSide) continue;
+      // A [1, N, d] weight is a position embedding as a rule; [N, d] may be a linear layer too.
+      hint.candidates.insert(weight.dim() == 3 ? hint.candidates.begin() : hint.candidates.end(), size);
+      break;
+    }
+  }
+  return hint;
+}
+
+}  // namespace legrad::graph

@@ -1,0 +1,459 @@
+#include "graph/straighten.h"
+
+#include <ATen/Functions.h>
+#include <legrad/error.h>
+#include <torch/csrc/jit/ir/constants.h>
+#include <torch/csrc/jit/passes/dead_code_elimination.h>
+#include <torch/csrc/jit/passes/inliner.h>
+#include <torch/csrc/jit/runtime/operator.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "graph/program.h"
+#include "graph/rewrite.h"
+
+namespace legrad::graph {
+namespace {
+
+using c10::IValue;
+using torch::jit::Block;
+using Stack = std::vector<IValue>;
+
+// A value of the module's graph, run on the example.
+struct Known {
+  IValue value;
+  Value* straight = nullptr;  // its place on the straight line; none for a constant nobody needed yet
+  bool from_images = false;   // depends on the images, if only on their size
+  bool from_pixels = false;   // depends on what is in them
+};
+
+bool is_dropout(const Node* node) {
+  return is_aten(node, "dropout") || is_aten(node, "feature_dropout") || is_aten(node, "alpha_dropout") ||
+         is_aten(node, "dropout_") || is_aten(node, "native_dropout");
+}
+
+bool is_alias(const at::Tensor& a, const at::Tensor& b) {
+  return a.defined() && b.defined() && a.has_storage() && b.has_storage() && a.numel() > 0 &&
+         a.storage().unsafeGetStorageImpl() == b.storage().unsafeGetStorageImpl();
+}
+
+// For each value of a block, the block's own node that reads it last, in its inner blocks too.
+std::unordered_map<const Node*, std::vector<Value*>> last_uses(Block* block) {
+  std::unordered_map<Value*, Node*> last;
+  std::function<void(Block*, Node*)> visit = [&](Block* inner, Node* top) {
+    for (Node* node : inner->nodes()) {
+      Node* at = top ? top : node;
+      for (Value* input : node->inputs()) last[input] = at;
+      for (Block* nested : node->blocks()) {
+        visit(nested, at);
+        for (Value* output : nested->outputs()) last[output] = at;
+      }
+    }
+  };
+  visit(block, nullptr);
+  for (Value* output : block->outputs()) last.erase(output);
+  std::unordered_map<const Node*, std::vector<Value*>> ended;
+  for (const auto& [value, node] : last) {
+    if (value->node()->owningBlock() == block) ended[node].push_back(value);
+  }
+  return ended;
+}
+
+class Straightener {
+ public:
+  Straightener(const StraightenOptions& options, StraightLine& line) : options_(options), line_(line) {}
+
+  void bind(Value* source, Known known) { known_[source] = std::move(known); }
+  const Known& known(Value* source) const { return known_.at(source); }
+
+  void run(Block* block) {
+    const auto ended = last_uses(block);
+    for (Node* node : block->nodes()) {
+      run(node);
+      if (const auto it = ended.find(node); it != ended.end()) {
+        for (Value* value : it->second) known_.erase(value);
+      }
+    }
+  }
+
+  // The place of a value on the straight line; a constant gets one when it is first needed.
+  Value* place(Known& known) {
+    if (!known.straight) {
+      const auto inserted = torch::jit::tryInsertConstant(*line_.graph, known.value);
+      if (!inserted) throw ModelError("a value of type " + known.value.tagKind() + " reaches an operator of the model");
+      known.straight = *inserted;
+      note(known);
+    }
+    return known.straight;
+  }
+
+ private:
+  void run(Node* node) {
+    if (++nodes_ > options_.limits.nodes) {
+      throw ModelError("the model executes more than " + std::to_string(options_.limits.nodes) +
+                       " operators for one image; a loop without end?");
+    }
+    switch (node->kind()) {
+      case prim::Constant:
+        return run_constant(node);
+      case prim::GetAttr:
+        return run_attribute(node);
+      case prim::If:
+        return run_branch(node);
+      case prim::Loop:
+        return run_loop(node);
+      case prim::Print:
+        return;
+      case prim::RaiseException:
+        throw ModelError("the model refuses an input of this size: " + node_message(node));
+      default:
+        break;
+    }
+    if (is_aten(node, "warn")) return;
+    if (is_dropout(node)) return run_dropout(node);
+    run_operator(node);
+  }
+
+  void run_constant(Node* node) {
+    auto value = torch::jit::toIValue(node->output()).value_or(IValue());
+    if (value.isDevice()) value = options_.device;
+    if (value.isTensor()) value = retarget(value.toTensor());
+    known_[node->output()] = {std::move(value)};
+  }
+
+  void run_attribute(Node* node) {
+    const auto& owner = known_.at(node->input()).value;
+    if (!owner.isObject()) throw ModelError("refused " + describe(node) + ": it reads an attribute of what is no module");
+    auto value = owner.toObjectRef().getAttr(node->s(torch::jit::attr::name));
+    if (value.isTensor()) value = value.toTensor().detach();
+    known_[node->output()] = {std::move(value)};
+  }
+
+  void run_branch(Node* node) {
+    const auto& condition = known_.at(node->input());
+    if (condition.from_pixels) {
+      throw ModelError("the model branches on what is in the image (" + describe(node) +
+                       "), so one graph cannot stand for it; export a model without such a branch");
+    }
+    Block* taken = node->blocks()[condition.value.toBool() ? 0 : 1];
+    run(taken);
+    for (size_t i = 0; i < node->outputs().size(); ++i) hand_out(taken->outputs()[i], node->outputs()[i]);
+  }
+
+  void run_loop(Node* node) {
+    Block* body = node->blocks()[0];
+    const auto trips = known_.at(node->inputs()[0]);
+    auto condition = known_.at(node->inputs()[1]);
+    std::vector<Known> carried;
+    for (size_t i = 2; i < node->inputs().size(); ++i) carried.push_back(known_.at(node->inputs()[i]));
+    const int64_t most = trips.value.toInt();
+    for (int64_t trip = 0; trip < most && condition.value.toBool(); ++trip) {
+      if (condition.from_pixels || trips.from_pixels) {
+        throw ModelError("the model loops as often as what is in the image says; export a model without such a loop");
+      }
+      if (trip >= options_.limits.trips) {
+        throw ModelError("a loop of the model runs more than " + std::to_string(options_.limits.trips) + " times");
+      }
+      known_[body->inputs()[0]] = {IValue(trip)};
+      for (size_t i = 0; i < carried.size(); ++i) known_[body->inputs()[i + 1]] = carried[i];
+      carried.clear();
+      run(body);
+      condition = known_.at(body->outputs()[0]);
+      for (size_t i = 1; i < body->outputs().size(); ++i) carried.push_back(known_.at(body->outputs()[i]));
+    }
+    for (size_t i = 0; i < carried.size(); ++i) known_[node->outputs()[i]] = carried[i];
+  }
+
+  void run_dropout(Node* node) {
+    const auto& p = known_.at(node->inputs()[1]).value;
+    const auto& train = known_.at(node->inputs()[2]).value;
+    if (train.isBool() && train.toBool() && p.toScalar().toDouble() > 0) {
+      throw ModelError("the model was exported in training mode (" + describe(node) + "): call model.eval() before exporting");
+    }
+    hand_out(node->inputs()[0], node->outputs()[0]);
+  }
+
+  void hand_out(Value* from, Value* to) { known_[to] = known_.at(from); }
+
+  void run_operator(Node* source) {
+    Node* node = source;
+    std::shared_ptr<Graph> scratch;
+    if (const auto functional = functional_name(source); !functional.empty()) {
+      check_not_shared(source);
+      node = make_functional(source, functional, scratch);
+    }
+    Stack stack;
+    bool from_images = false;
+    bool from_pixels = false;
+    for (Value* input : source->inputs()) {
+      const auto& known = known_.at(input);
+      stack.push_back(known.value);
+      from_images = from_images || known.from_images;
+      from_pixels = from_pixels || known.from_pixels;
+    }
+    retarget_types(node, stack);
+    const auto arguments = stack;
+    try {
+      run_bounded(node, make_step(node), stack, options_.limits);
+    } catch (const Error& error) {
+      throw ModelError(error.what());
+    } catch (const std::exception& error) {
+      throw ModelError("running the model failed at " + describe(source) + ": " + first_line(error));
+    }
+    if (is_shape_query(source)) from_pixels = false;
+    Node* emitted = from_images ? emit(node, source->inputs(), arguments) : nullptr;
+    for (size_t i = 0; i < source->outputs().size(); ++i) {
+      Known result{stack.at(i), emitted ? emitted->outputs()[i] : nullptr, from_images, from_pixels};
+      if (emitted) note(result);
+      known_[source->outputs()[i]] = std::move(result);
+    }
+    // Whoever reads the first argument later must see what was written into it.
+    if (node != source) known_[source->inputs()[0]] = known_.at(source->outputs()[0]);
+  }
+
+  // Appends a node to the straight line, its inputs as they were after retargeting.
+  Node* emit(Node* node, at::ArrayRef<Value*> sources, const Stack& arguments) {
+    std::vector<Value*> inputs;
+    for (size_t i = 0; i < sources.size(); ++i) {
+      auto& known = known_.at(sources[i]);
+      if (!known.straight && arguments[i].isInt() && arguments[i].toInt() != known.value.toInt()) {
+        inputs.push_back(line_.graph->insertConstant(arguments[i]));
+      } else {
+        inputs.push_back(place(known));
+      }
+    }
+    Node* made = line_.graph->create(node->kind(), inputs, node->outputs().size());
+    made->copyAttributes(*node);
+    made->setScope(node->scope());
+    for (size_t i = 0; i < node->outputs().size(); ++i) made->outputs()[i]->setType(node->outputs()[i]->type());
+    line_.graph->insertNode(made);
+    return made;
+  }
+
+  // A write shows in every live value that shares the memory; we can follow only the one it is made through.
+  void check_not_shared(Node* node) {
+    Value* self = node->inputs()[0];
+    const auto& target = known_.at(self).value.toTensor();
+    const auto shares = [&](const IValue& value) {
+      if (value.isTensor()) return is_alias(value.toTensor(), target);
+      bool found = false;
+      if (value.isTensorList()) {
+        for (const at::Tensor& tensor : value.toTensorVector()) found = found || is_alias(tensor, target);
+      }
+      if (value.isTuple()) {
+        for (const auto& element : value.toTupleRef().elements()) {
+          found = found || (element.isTensor() && is_alias(element.toTensor(), target));
+        }
+      }
+      return found;
+    };
+    for (const auto& [value, other] : known_) {
+      if (value == self || !shares(other.value)) continue;
+      if (read_after(value, node)) {
+        throw ModelError("refused " + describe(node) + ": it writes into a tensor that is read elsewhere under another name");
+      }
+    }
+    if (known_.at(self).straight == nullptr && known_.at(self).value.toTensor().numel() > 0 && is_weight(self)) {
+      throw ModelError("refused " + describe(node) + ": it writes into the model's weights");
+    }
+  }
+
+  static bool read_after(const Value* value, const Node* node) {
+    for (const auto& use : value->uses()) {
+      const Node* user = use.user;
+      if (user == node) continue;
+      const Node* at = node;
+      // Compare in a common block: an outer node stands for everything inside it.
+      if (user->owningBlock() != at->owningBlock()) return true;
+      if (user->isAfter(at)) return true;
+    }
+    return false;
+  }
+
+  static bool is_weight(const Value* value) { return value->node()->kind() == prim::GetAttr; }
+
+  static Node* make_functional(Node* node, const std::string& name, std::shared_ptr<Graph>& scratch) {
+    scratch = std::make_shared<Graph>();
+    std::vector<Value*> inputs;
+    for (Value* input : node->inputs()) {
+      Value* stand_in = scratch->addInput();
+      stand_in->setType(input->type());
+      inputs.push_back(stand_in);
+    }
+    Node* made = scratch->create(c10::Symbol::fromQualString(name), inputs, node->outputs().size());
+    scratch->insertNode(made);
+    for (size_t i = 0; i < node->outputs().size(); ++i) made->outputs()[i]->setType(node->outputs()[i]->type());
+    if (!made->maybeOperator()) throw ModelError("refused " + describe(node) + ": there is no form of it that writes nothing");
+    return made;
+  }
+
+  at::Tensor retarget(const at::Tensor& tensor) const {
+    auto moved = tensor.detach();
+    const bool number = moved.dim() == 0;  // numbers of size arithmetic stay where they are
+    if (!number && moved.device() != options_.device) moved = moved.to(options_.device);
+    if (moved.scalar_type() == options_.from_dtype && options_.from_dtype != options_.to_dtype) {
+      moved = moved.to(options_.to_dtype);
+    }
+    return moved;
+  }
+
+  // A trace bakes in the type it ran with; a model loaded in another type means that one.
+  void retarget_types(const Node* node, Stack& stack) const {
+    if (options_.from_dtype == options_.to_dtype) return;
+    const auto* schema = node->maybeSchema();
+    if (!schema) return;
+    for (size_t i = 0; i < stack.size() && i < schema->arguments().size(); ++i) {
+      if (schema->arguments()[i].name() == "dtype" && stack[i].isInt() &&
+          stack[i].toInt() == static_cast<int64_t>(options_.from_dtype)) {
+        stack[i] = static_cast<int64_t>(options_.to_dtype);
+      }
+    }
+  }
+
+  void note(const Known& known) {
+    Fact fact;
+    if (known.value.isTensor() && known.value.toTensor().defined()) {
+      const auto& tensor = known.value.toTensor();
+      fact.sizes = tensor.sizes().vec();
+      fact.dtype = tensor.scalar_type();
+      if (!known.from_pixels && tensor.numel() == 1) fact.number = tensor.item().toDouble();
+    } else if (known.value.isScalar() && !known.from_pixels && !known.value.isComplexDouble()) {
+      fact.number = known.value.toScalar().toDouble();
+    }
+    line_.facts[known.straight] = std::move(fact);
+  }
+
+  std::string node_message(Node* node) const {
+    if (node->inputs().empty()) return "no reason given";
+    const auto it = known_.find(node->inputs()[0]);
+    if (it == known_.end() || !it->second.value.isString()) return "no reason given";
+    auto text = it->second.value.toStringRef().substr(0, 300);
+    std::replace(text.begin(), text.end(), '\n', ' ');
+    return text;
+  }
+
+  const StraightenOptions& options_;
+  StraightLine& line_;
+  std::unordered_map<Value*, Known> known_;
+  int64_t nodes_ = 0;
+};
+
+// One output of possibly many: its name (of a dict) or index, its place, and what it was on the example.
+struct Output {
+  std::string name;
+  Value* place;
+  IValue value;
+};
+
+std::vector<Output> outputs_of(Value* place, const IValue& value) {
+  std::vector<Output> all;
+  if (value.isTensor()) return {{"0", place, value}};
+  Node* node = place ? place->node() : nullptr;
+  if (node && node->kind() == prim::DictConstruct && value.isGenericDict()) {
+    const auto dict = value.toGenericDict();
+    for (size_t i = 0; i + 1 < node->inputs().size(); i += 2) {
+      const auto key = torch::jit::toIValue(node->inputs()[i]);
+      if (key && key->isString()) all.push_back({key->toStringRef(), node->inputs()[i + 1], dict.at(*key)});
+    }
+  } else if (node && node->kind() == prim::TupleConstruct && value.isTuple()) {
+    const auto& elements = value.toTupleRef().elements();
+    const auto type = value.toTupleRef().type();
+    for (size_t i = 0; i < elements.size(); ++i) {
+      const bool named = type && type->schema() && type->schema()->arguments().size() == elements.size();
+      all.push_back({named ? type->schema()->arguments()[i].name() : std::to_string(i), node->inputs()[i], elements[i]});
+    }
+  } else if (node && node->kind() == prim::ListConstruct && value.isTensorList()) {
+    const auto list = value.toTensorVector();
+    for (size_t i = 0; i < list.size(); ++i) all.push_back({std::to_string(i), node->inputs()[i], list[i]});
+  }
+  return all;
+}
+
+bool is_prediction(const IValue& value) {
+  return value.isTensor() && value.toTensor().defined() && value.toTensor().dim() == 2 && value.toTensor().is_floating_point();
+}
+
+std::string sizes_text(const IValue& value) {
+  if (!value.isTensor() || !value.toTensor().defined()) return value.tagKind();
+  std::ostringstream text;
+  text << value.toTensor().sizes();
+  return text.str();
+}
+
+Output choose_output(const std::vector<Output>& all, const std::string& wanted) {
+  std::string list;
+  for (size_t i = 0; i < all.size(); ++i) {
+    const auto& one = all[i];
+    list += (list.empty() ? "" : ", ") + one.name + " " + sizes_text(one.value);
+    const bool chosen = wanted.empty() ? is_prediction(one.value) : one.name == wanted || std::to_string(i) == wanted;
+    if (!chosen) continue;
+    if (!is_prediction(one.value)) {
+      throw ModelError("output \"" + one.name + "\" has shape " + sizes_text(one.value) + ", expected [B, C]");
+    }
+    return one;
+  }
+  if (all.empty()) list = "no tensors";
+  if (!wanted.empty()) throw ModelError("the model has no output \"" + wanted + "\"; it returns " + list);
+  throw ModelError("the model returns " + list + "; expected an output of shape [B, C]: class scores or an embedding");
+}
+
+}  // namespace
+
+StraightLine straighten(const torch::jit::Module& module, const at::Tensor& images, const StraightenOptions& options) {
+  const auto method = module.find_method("forward");
+  if (!method) throw ModelError("the archive has no forward method: it is not an exported model");
+  const auto source = method->graph()->copy();
+  torch::jit::Inline(*source);
+  check_allowed(*source);
+  unfuse_attention(*source);
+
+  StraightLine line;
+  line.graph = std::make_shared<Graph>();
+  Straightener straightener(options, line);
+  const auto& arguments = method->function().getSchema().arguments();
+  straightener.bind(source->inputs()[0], {IValue(module._ivalue())});
+  bool bound = false;
+  for (size_t i = 1; i < source->inputs().size(); ++i) {
+    Value* input = source->inputs()[i];
+    const auto& argument = arguments.at(i);
+    if (!bound && argument.type()->isSubtypeOf(*c10::TensorType::get())) {
+      Known known{images, line.graph->addInput("images"), true, true};
+      line.facts[known.straight] = {images.sizes().vec(), images.scalar_type(), std::nullopt};
+      straightener.bind(input, std::move(known));
+      bound = true;
+    } else if (argument.default_value()) {
+      straightener.bind(input, {*argument.default_value()});
+    } else if (argument.type()->kind() == c10::TypeKind::OptionalType) {
+      straightener.bind(input, {IValue()});
+    } else {
+      throw ModelError("the model takes another input, \"" + argument.name() + "\" (" + argument.type()->annotation_str() +
+                       "); expected a vision tower that takes images alone: export the vision part of the model");
+    }
+  }
+  if (!bound) throw ModelError("the model takes no tensor; expected images [B, 3, H, W]");
+  straightener.run(source->block());
+
+  Known returned = straightener.known(source->outputs().at(0));
+  if (!returned.from_images) throw ModelError("the model's output does not depend on its input");
+  const auto output = choose_output(outputs_of(returned.straight, returned.value), options.output);
+  line.graph->registerOutput(output.place);
+  line.output = output.value.toTensor();
+  drop_dead_code(line);
+  return line;
+}
+
+void drop_dead_code(StraightLine& line) {
+  torch::jit::EliminateDeadCode(line.graph);
+  std::unordered_map<const Value*, Fact> kept;
+  const auto keep = [&](const Value* value) {
+    if (const auto it = line.facts.find(value); it != line.facts.end()) kept.insert(*it);
+  };
+  for (const Value* input : line.graph->inputs()) keep(input);
+  for (const Node* node : line.graph->nodes()) {
+    for (const Value* output : node->outputs()) keep(output);
+  }
+  line.facts = std::move(kept);
+}
+
+}  // namespace legrad::graph

@@ -1,0 +1,118 @@
+#include <ATen/Functions.h>
+#include <legrad/error.h>
+#include <legrad/layers.h>
+#include <legrad/methods/legrad.h>
+#include <legrad/sweep.h>
+
+#include <algorithm>
+#include <sstream>
+
+#include "methods/patch_map.h"
+
+namespace legrad {
+namespace {
+
+BlockScore block_score(const Structure& structure, Readout readout) {
+  const bool pooler = structure.readout == ReadoutKind::kPooler;
+  switch (readout) {
+    case Readout::kModel:
+      return BlockScore::kModel;
+    case Readout::kTokenMean:
+      if (pooler) {
+        throw InputError("the token mean has no meaning for a model with an attentional pooler; use the model's own readout");
+      }
+      return BlockScore::kTokenMean;
+    case Readout::kAuto:
+      return structure.readout == ReadoutKind::kToken ? BlockScore::kTokenMean : BlockScore::kModel;
+  }
+  throw InputError("unknown readout");
+}
+
+/// Watches the forward sweep and adds up relu(∂s^l/∂A^l).
+class LegradWatcher : public ForwardWatcher {
+ public:
+  LegradWatcher(const Structure& structure, const LegradOptions& options)
+      : structure_(structure),
+        options_(options),
+        layers_(resolve_layers(options.layers, structure.blocks)),
+        score_(block_score(structure, options.readout)),
+        maps_(layers_.size()),
+        scores_(layers_.size()) {
+    if (options.targets.empty()) throw InputError("no target was given; set LegradOptions::targets");
+    if (options.negative_slope < 0 || options.negative_slope > 1) {
+      throw InputError("negative_slope " + std::to_string(options.negative_slope) + " is outside [0, 1]");
+    }
+    if (!options.layer_weights.empty() && options.layer_weights.size() != layers_.size()) {
+      throw InputError(std::to_string(options.layer_weights.size()) + " layer weights for " + std::to_string(layers_.size()) + " layers");
+    }
+  }
+
+  BlockScore wants(int64_t block) const override {
+    return std::binary_search(layers_.begin(), layers_.end(), block) ? score_ : BlockScore::kNone;
+  }
+
+  void on_gradient(const ScoreGradient& gradient) override {
+    const auto layer = std::lower_bound(layers_.begin(), layers_.end(), gradient.block) - layers_.begin();
+    maps_[layer].push_back(sensitivity(gradient));
+    scores_[layer].push_back(in_maps_dtype(gradient.scores));
+  }
+
+  LegradResult result() const {
+    std::vector<at::Tensor> maps;
+    std::vector<at::Tensor> scores;
+    for (size_t layer = 0; layer < layers_.size(); ++layer) {
+      maps.push_back(on_patch_grid(at::cat(maps_[layer]), structure_).transpose(0, 1));
+      scores.push_back(at::cat(scores_[layer]).transpose(0, 1));
+    }
+    LegradResult result{{}, at::stack(scores), at::stack(maps)};
+    result.maps = options_.layer_weights.empty() ? result.layer_maps.mean(0) : weighted_mean(result.layer_maps);
+    return result;
+  }
+
+ private:
+  // 1/(h·M) Σ_{h,i} relu(∂s/∂A_{h,i,j}), [T, B, N], in chunks of rows.
+  at::Tensor sensitivity(const ScoreGradient& gradient) const {
+    const auto& attention = *gradient.attention;
+    const auto& context = gradient.context_gradient;
+    const int64_t rows = context.size(3);
+    const int64_t step = std::max<int64_t>(1, attention.rows_per_chunk() / context.size(0));
+    at::Tensor sum;
+    for (int64_t first = 0; first < rows; first += step) {
+      const auto part = context.narrow(3, first, std::min(step, rows - first));
+      const auto added = rectified(attention.gradient_rows(part)).sum({2, 3});
+      sum = sum.defined() ? sum + added : added;
+    }
+    return sum / static_cast<double>(attention.heads() * attention.queries());
+  }
+
+  at::Tensor rectified(const at::Tensor& gradient) const {
+    if (!options_.relu) return gradient;
+    return options_.negative_slope == 0 ? gradient.relu() : at::leaky_relu(gradient, options_.negative_slope);
+  }
+
+  at::Tensor weighted_mean(const at::Tensor& layer_maps) const {
+    const auto weights = at::tensor(options_.layer_weights, layer_maps.options());
+    return (layer_maps * weights.reshape({-1, 1, 1, 1, 1})).sum(0) / weights.sum();
+  }
+
+  const Structure& structure_;
+  const LegradOptions& options_;
+  std::vector<int64_t> layers_;
+  BlockScore score_;
+  std::vector<std::vector<at::Tensor>> maps_;    // of each layer, [T, B, N] of some targets after others
+  std::vector<std::vector<at::Tensor>> scores_;  // likewise [T, B]
+};
+
+}  // namespace
+
+LegradResult legrad_by_layer(const Vit& vit, const at::Tensor& images, const LegradOptions& options) {
+  LegradWatcher watcher(vit.structure(), options);
+  vit.sweep(images, options.targets, {&watcher});
+  return watcher.result();
+}
+
+at::Tensor legrad(const Vit& vit, const at::Tensor& images, const LegradOptions& options) {
+  return legrad_by_layer(vit, images, options).maps;
+}
+
+}  // namespace legrad

@@ -1,0 +1,38 @@
+#include <ATen/Functions.h>
+#include <legrad/attention.h>
+
+#include <algorithm>
+
+namespace legrad {
+namespace {
+
+at::Tensor wide(const at::Tensor& tensor) {
+  return tensor.scalar_type() == at::kDouble ? tensor : tensor.to(at::kFloat);
+}
+
+}  // namespace
+
+at::Tensor Attention::rows(int64_t first, int64_t count) const {
+  auto scores = wide(query.narrow(2, first, count)).matmul(wide(key).transpose(-2, -1)) * scale;
+  if (mask.defined()) {
+    const bool broadcast = mask.size(-2) == 1;
+    const auto part = broadcast ? mask : mask.narrow(-2, first, count);
+    if (part.scalar_type() == at::kBool) {
+      scores = scores.masked_fill(part.logical_not(), -std::numeric_limits<double>::infinity());
+    } else {
+      scores = scores + wide(part);
+    }
+  }
+  return scores.softmax(-1);
+}
+
+at::Tensor Attention::gradient_rows(const at::Tensor& context_gradient) const {
+  return wide(context_gradient).matmul(wide(value).transpose(-2, -1));
+}
+
+int64_t Attention::rows_per_chunk() const {
+  constexpr int64_t kNumbers = 1 << 20;
+  return std::clamp<int64_t>(kNumbers / (batch() * heads() * tokens()), 1, queries());
+}
+
+}  // namespace legrad

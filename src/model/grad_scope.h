@@ -1,0 +1,19 @@
+#pragma once
+
+#include <ATen/core/grad_mode.h>
+#include <c10/core/InferenceMode.h>
+
+namespace legrad::model {
+
+/// For the length of a call: inference mode off, gradients recorded or not as asked. The caller's modes come back at the
+/// end, also on a throw. (Under inference mode nothing can be differentiated, whatever grad mode says.)
+class GradScope {
+ public:
+  explicit GradScope(bool record) : inference_(false), grad_(record) {}
+
+ private:
+  c10::InferenceMode inference_;
+  at::AutoGradMode grad_;
+};
+
+}  // namespace legrad::model

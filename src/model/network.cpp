@@ -1,0 +1,50 @@
+#include "model/network.h"
+
+#include <ATen/Functions.h>
+
+namespace legrad::model {
+
+at::Tensor Network::image_sizes(int64_t batch) const {
+  const auto options = at::TensorOptions().dtype(structure.dtype).device(structure.device);
+  return at::zeros({1}, options).expand({batch, structure.channels, structure.input.height, structure.input.width});
+}
+
+at::Tensor Network::run_embed(const at::Tensor& images) const { return embed({images, images})[0]; }
+
+at::Tensor Network::run_readout(const at::Tensor& tokens) const {
+  return readout({tokens, image_sizes(tokens.size(0))})[0];
+}
+
+Attended Network::attend(const Cut& cut, const at::Tensor& tokens) const {
+  const int64_t batch = tokens.size(0);
+  auto parts = cut.attend({tokens, image_sizes(batch)});
+  const auto by_head = [&](const at::Tensor& part) {
+    if (cut.merged) return part.reshape({batch, part.size(1) / batch, part.size(2), part.size(3)});
+    return part.size(0) == batch ? part : part.expand({batch, -1, -1, -1});
+  };
+  Attended attended;
+  attended.context = by_head(parts[3]);
+  attended.attention = {by_head(parts[0]).detach(), by_head(parts[1]).detach(), by_head(parts[2]).detach(),
+                        cut.mask ? parts[4].detach() : at::Tensor(), cut.scale};
+  return attended;
+}
+
+at::Tensor Network::run_tail(const Cut& cut, const at::Tensor& context, const at::Tensor& tokens) const {
+  return cut.tail({as_in_model(cut, context), tokens, image_sizes(tokens.size(0))})[0];
+}
+
+Network::TailAndMean Network::run_tail_with_mean(const Block& block, const at::Tensor& context,
+                                                 const at::Tensor& tokens) const {
+  if (!structure.mean_pushed) {
+    auto out = run_tail(block, context, tokens);
+    return {out, out.mean(1, /*keepdim=*/true)};
+  }
+  auto outputs = block.tail_with_mean({as_in_model(block, context), tokens, image_sizes(tokens.size(0))});
+  return {outputs[0], outputs[1]};
+}
+
+at::Tensor Network::as_in_model(const Cut& cut, const at::Tensor& context) {
+  return cut.merged ? context.flatten(0, 1).unsqueeze(0) : context;
+}
+
+}  // namespace legrad::model

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <legrad/attention.h>
+#include <legrad/structure.h>
+
+#include <optional>
+#include <vector>
+
+#include "graph/program.h"
+
+namespace legrad::model {
+
+/// What an attention is computed from, cut at its context O, so that ∂s/∂O can be taken.
+struct Attended {
+  Attention attention;
+  at::Tensor context;  ///< O [B, h, M, e]
+};
+
+/// A vision transformer cut into stages. Knows how to run each, and nothing of explanations. All tensors are on the
+/// model's device and of its dtype.
+class Network {
+ public:
+  struct Cut {
+    graph::Program attend;  ///< Z -> Q, K, V, O (, mask)
+    graph::Program tail;    ///< O, Z -> Z' (for a pooler: the output)
+    double scale = 1;
+    bool mask = false;
+    bool merged = false;    ///< the model keeps O as [1, B·h, N, e]
+  };
+  struct Block : Cut {
+    graph::Program tail_with_mean;  ///< O, Z -> Z', mean of Z' over its tokens [B, 1, d]
+  };
+
+  Structure structure;
+  graph::Program embed;    ///< images -> Z^0
+  graph::Program readout;  ///< Z^L -> output [B, C]
+  std::vector<Block> blocks;
+  std::optional<Cut> pooler;
+
+  at::Tensor run_embed(const at::Tensor& images) const;
+  at::Tensor run_readout(const at::Tensor& tokens) const;
+  Attended attend(const Cut& cut, const at::Tensor& tokens) const;
+  /// The tail of a block or pooler. `context` and `tokens` may hold a choice of rows, the same in both.
+  at::Tensor run_tail(const Cut& cut, const at::Tensor& context, const at::Tensor& tokens) const;
+
+  struct TailAndMean {
+    at::Tensor tokens;  ///< Z' [B, N, d]
+    at::Tensor mean;    ///< [B, 1, d]
+  };
+  TailAndMean run_tail_with_mean(const Block& block, const at::Tensor& context, const at::Tensor& tokens) const;
+
+ private:
+  static at::Tensor as_in_model(const Cut& cut, const at::Tensor& context);
+  /// An input for `batch` images whose contents nobody reads; takes no memory.
+  at::Tensor image_sizes(int64_t batch) const;
+};
+
+}  // namespace legrad::model

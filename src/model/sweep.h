@@ -1,0 +1,26 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <legrad/sweep.h>
+#include <legrad/target.h>
+
+#include <vector>
+
+#include "model/network.h"
+
+namespace legrad::model {
+
+/// First block to last, handing each block and the gradients of its own score to whoever wants them. A block's gradients
+/// are taken right after it ran and then let go, so memory does not grow with the number of blocks. Returns the output
+/// [B, C]. If `kept` is given, Z^0 ... Z^L are put there.
+at::Tensor sweep_forward(const Network& network, const at::Tensor& images, const Target& target,
+                         const std::vector<ForwardWatcher*>& watchers, std::vector<at::Tensor>* kept);
+
+/// Last block to first, with the gradient of the final score. Needs Z^0 ... Z^L alone: each block is run again with its tape.
+void sweep_backward(const Network& network, const std::vector<at::Tensor>& tokens, const Target& target,
+                    const std::vector<BackwardWatcher*>& watchers);
+
+/// ∂scores/∂leaf of one score after another.
+std::vector<at::Tensor> gradient(const at::Tensor& score, const std::vector<at::Tensor>& leaves, bool keep_tape);
+
+}  // namespace legrad::model

@@ -1,0 +1,195 @@
+#include <ATen/Functions.h>
+#include <legrad/error.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <algorithm>
+
+#include "model/grad_scope.h"
+#include "model/rows.h"
+#include "model/sweep.h"
+
+namespace legrad::model {
+namespace {
+
+// Rows that go through a block's tail together when targets share one pass.
+constexpr int64_t kRowsPerPass = 256;
+
+class ForwardSweep {
+ public:
+  ForwardSweep(const Network& network, const Target& target, const std::vector<ForwardWatcher*>& watchers)
+      : network_(network), target_(target), watchers_(watchers) {}
+
+  at::Tensor run(const at::Tensor& images, std::vector<at::Tensor>* kept) {
+    auto tokens = network_.run_embed(images);
+    if (kept) kept->push_back(tokens);
+    const auto blocks = static_cast<int64_t>(network_.blocks.size());
+    for (index_ = 0; index_ < blocks; ++index_) {
+      const bool last = index_ + 1 == blocks;
+      tokens = run_block(network_.blocks[index_], tokens, last && !kept);
+      if (kept) kept->push_back(tokens);
+    }
+    if (output_.defined()) return output_;
+    return network_.run_readout(tokens);
+  }
+
+ private:
+  bool wanted(BlockScore score) const {
+    return std::any_of(watchers_.begin(), watchers_.end(),
+                       [&](const ForwardWatcher* watcher) { return watcher->wants(index_) == score; });
+  }
+  bool watched() const {
+    return std::any_of(watchers_.begin(), watchers_.end(),
+                       [&](const ForwardWatcher* watcher) { return watcher->watches(index_); });
+  }
+
+  // Returns Z^l; after the last block nothing, if nobody needs more of it than its readout rows.
+  at::Tensor run_block(const Network::Block& block, const at::Tensor& input, bool output_suffices) {
+    const bool model = wanted(BlockScore::kModel);
+    const bool mean = wanted(BlockScore::kTokenMean);
+    const bool on_rows = model && network_.structure.rows_restricted && !network_.pooler;
+    const bool on_all_rows = model && !on_rows && !network_.pooler;
+
+    auto attended = network_.attend(block, input);
+    if (on_rows && !mean && output_suffices && !watched()) {
+      score_on_rows(block, attended, input, /*keep_output=*/true);
+      return {};
+    }
+    at::Tensor output;
+    if (mean || on_all_rows) {
+      output = score_on_all_rows(block, attended, input, on_all_rows, mean);
+    } else {
+      output = network_.run_tail(block, attended.context, input);
+    }
+    if (watched()) {
+      const ForwardBlock seen{index_, input, output, attended.attention};
+      for (auto* watcher : watchers_) {
+        if (watcher->watches(index_)) watcher->on_block(seen);
+      }
+    }
+    if (on_rows) score_on_rows(block, attended, input, /*keep_output=*/false);
+    if (model && network_.pooler) score_by_pooler(output);
+    return output;
+  }
+
+  // The readout sees a few rows only, so the block's tail runs on those, once for every target: the rows are repeated along
+  // the batch and one backward pass takes the gradients of several scores.
+  void score_on_rows(const Network::Block& block, const Attended& attended, const at::Tensor& input, bool keep_output) {
+    const auto& rows = network_.structure.readout_rows;
+    const auto context = select_rows(attended.context, 2, rows);
+    const auto tokens = select_rows(input, 1, rows);
+    score_repeated(
+        context, tokens, attended.attention, &rows,
+        [&](const at::Tensor& leaf, const at::Tensor& repeated) {
+          return network_.run_readout(network_.run_tail(block, leaf, repeated));
+        },
+        keep_output);
+  }
+
+  // s^l = pool(Z^l) · c, its gradient at the pooler's attention.
+  void score_by_pooler(const at::Tensor& tokens) {
+    const auto attended = network_.attend(*network_.pooler, tokens);
+    const bool last = index_ + 1 == static_cast<int64_t>(network_.blocks.size());
+    score_repeated(
+        attended.context, tokens, attended.attention, nullptr,
+        [&](const at::Tensor& leaf, const at::Tensor& repeated) { return network_.run_tail(*network_.pooler, leaf, repeated); },
+        last);
+  }
+
+  template <typename Run>
+  void score_repeated(const at::Tensor& context, const at::Tensor& tokens, const Attention& attention,
+                      const std::vector<int64_t>* rows, const Run& run, bool keep_output) {
+    const int64_t batch = tokens.size(0);
+    const int64_t per_pass = std::max<int64_t>(1, kRowsPerPass / (batch * context.size(2)));
+    int64_t targets = count_targets(network_.structure, batch, context);
+    for (int64_t first = 0; first == 0 || first < targets; first += per_pass) {
+      const GradScope scope(true);
+      const int64_t most = targets < 0 ? 1 : std::min(per_pass, targets - first);
+      const auto leaf = context.detach().repeat({most, 1, 1, 1}).requires_grad_();
+      const auto output = run(leaf, tokens.repeat({most, 1, 1}));
+      if (keep_output && first == 0) output_ = output.narrow(0, 0, batch).detach();
+      if (targets < 0) targets = target_.count(output.narrow(0, 0, batch));
+      std::vector<at::Tensor> scores;
+      for (int64_t i = 0; i < most; ++i) scores.push_back(target_.score(output.narrow(0, i * batch, batch), first + i));
+      const auto stacked = at::stack(scores);  // [T, B]
+      const auto taken = gradient(stacked.sum(), {leaf}, false)[0];
+      hand_out(BlockScore::kModel, {index_, first, stacked.detach(), taken.unflatten(0, {most, batch}), rows, &attention});
+    }
+  }
+
+  // The number of targets; what the target is checked against is the output's shape. -1: only a real output tells.
+  int64_t count_targets(const Structure& structure, int64_t batch, const at::Tensor& like) {
+    if (targets_ < 0 && !target_.needs_output()) {
+      targets_ = target_.count(at::zeros({1}, like.options()).expand({batch, structure.output_width}));
+    }
+    return targets_;
+  }
+
+  // All rows matter, or their mean does: the block's own forward keeps its tape, and each target takes one backward pass.
+  at::Tensor score_on_all_rows(const Network::Block& block, const Attended& attended, const at::Tensor& input, bool model,
+                               bool mean) {
+    const GradScope scope(true);
+    const auto leaf = attended.context.detach().requires_grad_();
+    at::Tensor tokens;
+    if (mean) {
+      const auto both = network_.run_tail_with_mean(block, leaf, input);
+      tokens = both.tokens;
+      const auto& structure = network_.structure;
+      const int64_t rows = structure.rows_restricted ? static_cast<int64_t>(structure.readout_rows.size()) : structure.tokens;
+      const auto output = network_.run_readout(both.mean.expand({-1, rows, -1}));
+      score_each(BlockScore::kTokenMean, output, leaf, attended.attention, model);
+    } else {
+      tokens = network_.run_tail(block, leaf, input);
+    }
+    if (model) {
+      const auto output = network_.run_readout(tokens);
+      if (index_ + 1 == static_cast<int64_t>(network_.blocks.size())) output_ = output.detach();
+      score_each(BlockScore::kModel, output, leaf, attended.attention, false);
+    }
+    return tokens.detach();
+  }
+
+  void score_each(BlockScore kind, const at::Tensor& output, const at::Tensor& leaf, const Attention& attention,
+                  bool keep_tape) {
+    const int64_t targets = target_.count(output.detach());
+    for (int64_t k = 0; k < targets; ++k) {
+      const auto score = target_.score(output, k);
+      const auto taken = gradient(score.sum(), {leaf}, keep_tape || k + 1 < targets)[0];
+      hand_out(kind, {index_, k, score.detach().unsqueeze(0), taken.unsqueeze(0), nullptr, &attention});
+    }
+  }
+
+  void hand_out(BlockScore kind, const ScoreGradient& gradient) {
+    const GradScope scope(false);
+    for (auto* watcher : watchers_) {
+      if (watcher->wants(index_) == kind) watcher->on_gradient(gradient);
+    }
+  }
+
+  const Network& network_;
+  const Target& target_;
+  const std::vector<ForwardWatcher*>& watchers_;
+  int64_t index_ = 0;
+  int64_t targets_ = -1;
+  at::Tensor output_;
+};
+
+}  // namespace
+
+std::vector<at::Tensor> gradient(const at::Tensor& score, const std::vector<at::Tensor>& leaves, bool keep_tape) {
+  if (!score.requires_grad()) {
+    throw InputError("the target's score does not depend on the model's output in a way that can be differentiated");
+  }
+  auto taken = torch::autograd::grad({score}, leaves, {}, keep_tape, /*create_graph=*/false, /*allow_unused=*/true);
+  for (size_t i = 0; i < taken.size(); ++i) {
+    if (!taken[i].defined()) taken[i] = at::zeros_like(leaves[i]);
+  }
+  return taken;
+}
+
+at::Tensor sweep_forward(const Network& network, const at::Tensor& images, const Target& target,
+                         const std::vector<ForwardWatcher*>& watchers, std::vector<at::Tensor>* kept) {
+  const GradScope scope(false);
+  return ForwardSweep(network, target, watchers).run(images, kept);
+}
+
+}  // namespace legrad::model

@@ -1,0 +1,145 @@
+#include <ATen/Functions.h>
+#include <legrad/error.h>
+#include <legrad/target.h>
+
+#include <sstream>
+#include <utility>
+
+#include "model/grad_scope.h"
+
+namespace legrad {
+namespace {
+
+std::string shape(const at::Tensor& tensor) {
+  std::ostringstream text;
+  text << tensor.sizes();
+  return text.str();
+}
+
+}  // namespace
+
+/// One of: classes for all images, a tensor of classes or embeddings, a function.
+struct Target::Kind {
+  std::vector<int64_t> classes;
+  at::Tensor tensor;
+  Similarity similarity = Similarity::kCosine;
+  Function function;
+
+  bool embeddings() const { return tensor.defined() && tensor.is_floating_point(); }
+
+  void check(const at::Tensor& output) const {
+    const int64_t width = output.size(1);
+    const auto check_class = [&](int64_t index) {
+      if (index >= width || index < -width) {
+        throw InputError("class index " + std::to_string(index) + " is out of range; the model has " + std::to_string(width) +
+                         " outputs, 0 to " + std::to_string(width - 1));
+      }
+    };
+    for (const int64_t index : classes) check_class(index);
+    if (!tensor.defined()) return;
+    const bool per_image = tensor.dim() == (embeddings() ? 3 : 2);
+    if (per_image && tensor.size(0) != output.size(0)) {
+      throw InputError("targets of shape " + shape(tensor) + " are for " + std::to_string(tensor.size(0)) + " images, but there are " +
+                       std::to_string(output.size(0)));
+    }
+    if (embeddings()) {
+      if (tensor.size(-1) != width) {
+        throw InputError("target embeddings of shape " + shape(tensor) + " do not fit the model's output of shape " + shape(output) +
+                         "; expected width " + std::to_string(width));
+      }
+    } else {
+      check_class(tensor.max().item<int64_t>());
+      check_class(tensor.min().item<int64_t>());
+    }
+  }
+
+  int64_t count(const at::Tensor& output) const {
+    if (function) return call(output).size(1);
+    if (!tensor.defined()) return static_cast<int64_t>(classes.size());
+    return embeddings() ? tensor.size(-2) : tensor.size(1);
+  }
+
+  at::Tensor call(const at::Tensor& output) const {
+    auto scores = function(output);
+    if (!scores.defined() || scores.dim() != 2 || scores.size(0) != output.size(0)) {
+      throw InputError("the target function returned " + (scores.defined() ? shape(scores) : std::string("nothing")) +
+                       " for an output of shape " + shape(output) + "; expected scores [" + std::to_string(output.size(0)) + ", K]");
+    }
+    return scores;
+  }
+
+  at::Tensor score(const at::Tensor& output, int64_t k) const {
+    if (function) return call(output).select(1, k);
+    if (!tensor.defined()) return output.select(1, classes.at(k));
+    if (!embeddings()) {
+      const auto width = output.size(1);
+      return output.gather(1, tensor.narrow(1, k, 1).to(output.device()).remainder(width)).squeeze(1);
+    }
+    auto embedding = tensor.select(-2, k).to(output.device(), output.scalar_type());  // [C] or [B, C]
+    auto compared = output;
+    if (similarity == Similarity::kCosine) {
+      embedding = normalized_rows(embedding);
+      compared = normalized_rows(compared);
+    }
+    return (compared * embedding).sum(-1);
+  }
+
+  static at::Tensor normalized_rows(const at::Tensor& rows) {
+    constexpr double kSmallest = 1e-12;  // as torch.nn.functional.normalize
+    return rows / rows.norm(2, -1, true).clamp_min(kSmallest);
+  }
+};
+
+Target::Target(std::initializer_list<int64_t> classes) : Target(std::vector<int64_t>(classes)) {}
+
+Target::Target(std::vector<int64_t> classes) {
+  if (classes.empty()) return;
+  auto kind = std::make_shared<Kind>();
+  kind->classes = std::move(classes);
+  kind_ = std::move(kind);
+}
+
+Target::Target(const at::Tensor& classes_or_embeddings, Similarity similarity) {
+  const auto& given = classes_or_embeddings;
+  if (!given.defined()) return;
+  const model::GradScope scope(false);  // a copy that can be differentiated with, wherever the target was made
+  const bool floating = given.is_floating_point();
+  const bool integral = at::isIntegralType(given.scalar_type(), /*includeBool=*/false);
+  const bool fits = (integral && given.dim() == 2) || (floating && (given.dim() == 2 || given.dim() == 3));
+  if (!fits || given.numel() == 0) {
+    throw InputError("targets of shape " + shape(given) + "; expected class indices [B, K], or embeddings [K, C] or [B, K, C]");
+  }
+  auto kind = std::make_shared<Kind>();
+  kind->tensor = given.detach().clone();
+  if (integral) kind->tensor = kind->tensor.to(at::kLong);
+  kind->similarity = similarity;
+  kind_ = std::move(kind);
+}
+
+Target::Target(Function scores) {
+  auto kind = std::make_shared<Kind>();
+  kind->function = std::move(scores);
+  kind_ = std::move(kind);
+}
+
+bool Target::empty() const { return !kind_; }
+
+bool Target::needs_output() const { return kind_ && kind_->function; }
+
+int64_t Target::count(const at::Tensor& output) const {
+  if (!kind_) throw InputError("no target was given; expected class indices, embeddings or a function");
+  kind_->check(output);
+  return kind_->count(output);
+}
+
+at::Tensor Target::score(const at::Tensor& output, int64_t k) const { return kind_->score(output, k); }
+
+at::Tensor Target::scores(const at::Tensor& output) const {
+  const int64_t targets = count(output);
+  if (kind_->function) return kind_->call(output);
+  std::vector<at::Tensor> columns;
+  for (int64_t k = 0; k < targets; ++k) columns.push_back(score(output, k));
+  return at::stack(columns, 1);
+}
+
+}  // namespace legrad

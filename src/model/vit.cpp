@@ -1,0 +1,71 @@
+#include <ATen/Functions.h>
+#include <legrad/error.h>
+#include <legrad/vit.h>
+
+#include <sstream>
+#include <utility>
+
+#include "model/grad_scope.h"
+#include "model/load.h"
+#include "model/network.h"
+#include "model/sweep.h"
+
+namespace legrad {
+
+const char* to_string(ReadoutKind kind) {
+  switch (kind) {
+    case ReadoutKind::kToken:
+      return "token";
+    case ReadoutKind::kTokens:
+      return "tokens";
+    case ReadoutKind::kPatchMean:
+      return "patch tokens";
+    case ReadoutKind::kAllTokens:
+      return "all tokens";
+    case ReadoutKind::kPooler:
+      return "pooler";
+  }
+  return "unknown";
+}
+
+namespace {
+
+// Images as the model takes them, on its device, of its dtype, and such that gradients can be taken behind them.
+at::Tensor prepared(const at::Tensor& images, const Structure& structure) {
+  const auto& size = structure.input;
+  const bool fits = images.defined() && images.dim() == 4 && images.size(0) > 0 && images.size(1) == structure.channels &&
+                    images.size(2) == size.height && images.size(3) == size.width;
+  if (!fits) {
+    std::ostringstream text;
+    text << "images of shape " << (images.defined() ? images.sizes() : at::IntArrayRef{}) << "; the model takes [B, "
+         << structure.channels << ", " << size.height << ", " << size.width << "]";
+    throw InputError(text.str());
+  }
+  if (!images.is_floating_point()) {
+    throw InputError(std::string("images of type ") + c10::toString(images.scalar_type()) + "; expected preprocessed floating numbers");
+  }
+  auto moved = images.detach().to(structure.device, structure.dtype);
+  return moved.is_inference() ? moved.clone() : moved;
+}
+
+}  // namespace
+
+Vit::Vit(std::shared_ptr<const model::Network> network) : network_(std::move(network)) {}
+
+Vit Vit::load(const std::filesystem::path& file, const LoadOptions& options) { return Vit(model::load_network(file, options)); }
+
+const Structure& Vit::structure() const { return network_->structure; }
+
+at::Tensor Vit::forward(const at::Tensor& images) const { return sweep(images, {}, {}); }
+
+at::Tensor Vit::sweep(const at::Tensor& images, const Target& target, const std::vector<ForwardWatcher*>& forward,
+                      const std::vector<BackwardWatcher*>& backward) const {
+  const model::GradScope scope(false);
+  const auto input = prepared(images, structure());
+  std::vector<at::Tensor> tokens;
+  auto output = model::sweep_forward(*network_, input, target, forward, backward.empty() ? nullptr : &tokens);
+  if (!backward.empty()) model::sweep_backward(*network_, tokens, target, backward);
+  return output;
+}
+
+}  // namespace legrad
