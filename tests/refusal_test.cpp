@@ -16,6 +16,7 @@
 #include <csignal>
 #include <cstdint>
 #include <filesystem>
+#include <ostream>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -41,13 +42,13 @@ struct Outcome {
 };
 
 /// Loads in this process, in `folder`, and writes the outcome's kind and message to `channel`.
-[[noreturn]] void load_in_child(const fs::path& file, const fs::path& folder, int channel) {
+[[noreturn]] void load_in_child(const fs::path& file, const legrad::LoadOptions& options, const fs::path& folder, int channel) {
   const rlimit limit = {kAddressSpace, kAddressSpace};
   setrlimit(RLIMIT_AS, &limit);
   fs::current_path(folder);
   std::string reply;
   try {
-    legrad::Vit::load(file);
+    legrad::Vit::load(file, options);
     reply = "L";
   } catch (const legrad::ModelError& error) {
     reply = std::string("M") + error.what();
@@ -75,7 +76,7 @@ std::string read_until_closed(int channel, std::chrono::steady_clock::time_point
   }
 }
 
-Outcome load(const fs::path& file, const fs::path& folder) {
+Outcome load(const fs::path& file, const legrad::LoadOptions& options, const fs::path& folder) {
   int channel[2];
   if (pipe(channel) != 0) {
     throw std::runtime_error("no pipe");
@@ -84,7 +85,7 @@ Outcome load(const fs::path& file, const fs::path& folder) {
   const pid_t child = fork();  // nothing of LibTorch has run in this process, so there is no thread to lose
   if (child == 0) {
     close(channel[0]);
-    load_in_child(file, folder, channel[1]);
+    load_in_child(file, options, folder, channel[1]);
   }
   close(channel[1]);
   const auto reply = read_until_closed(channel[0], start + std::chrono::seconds(kSecondsUntilKilled));
@@ -122,16 +123,20 @@ std::string lower(std::string text) {
 struct Refusal {
   std::string file;
   std::vector<std::string> words;  ///< the message holds one of them, in any case
+  legrad::LoadOptions options = {};
+  std::string variant = "";        ///< what sets it apart from another load of the same file
 };
+
+void PrintTo(const Refusal& refusal, std::ostream* out) { *out << refusal.file << refusal.variant << ".pt"; }
 
 class RefusalTest : public testing::TestWithParam<Refusal> {};
 
 TEST_P(RefusalTest, IsRefusedQuicklyAndByName) {
-  const auto& [name, words] = GetParam();
+  const auto& [name, words, options, variant] = GetParam();
   const legrad::testing::TemporaryFolder folder;
   ASSERT_TRUE(name == "missing" || fs::exists(refusals_folder() / (name + ".pt")));
 
-  const auto outcome = load(refusals_folder() / (name + ".pt"), folder.path());
+  const auto outcome = load(refusals_folder() / (name + ".pt"), options, folder.path());
 
   SCOPED_TRACE(name + ": " + outcome.message);
   RecordProperty("message", outcome.message);
@@ -155,19 +160,20 @@ INSTANTIATE_TEST_SUITE_P(
     Files, RefusalTest,
     testing::Values(
         // no model
-        Refusal{"missing", {"exist", "no such", "not found"}}, Refusal{"folder", {"folder", "directory"}},
+        Refusal{"missing", {"exist", "no such", "not found", "no model file"}}, Refusal{"folder", {"folder", "directory"}},
         Refusal{"empty", {"empty", "archive", "zip"}}, Refusal{"text", kNoArchive}, Refusal{"pickle", kNoArchive},
         Refusal{"state_dict", {"TorchScript", "code", "export"}}, Refusal{"truncated", {"archive", "zip", "truncated", "incomplete"}},
         Refusal{"flipped_weight", kDamaged}, Refusal{"flipped_code", kDamaged},
         // a model of another kind
-        Refusal{"cnn", {"attention"}}, Refusal{"swin", {"attention", "window", "tokens", "shape"}},
+        Refusal{"cnn", {"attention"}}, Refusal{"swin", {"attention", "window", "input size"}},
+        Refusal{"swin", {"attention", "window"}, {.input_size = legrad::ImageSize{32, 32}, .output = ""}, "_of_known_size"},
         Refusal{"text_ids", {"input", "image"}}, Refusal{"from_tokens", {"input", "image"}}, Refusal{"two_images", {"input"}},
         Refusal{"no_output_row", {"output"}}, Refusal{"quantised", {"quanti"}},
         // one line that cannot be explained rightly
         Refusal{"training_dropout", {"dropout", "training"}}, Refusal{"adds_noise", {"rand"}},
         Refusal{"branches_on_pixels", {"branch", "pixel", "depends", "prim::If"}},
-        Refusal{"number_from_pixels", {"number", "pixel", "depends", "aten::Float"}},
-        Refusal{"mixes_images", {"batch", "images"}},
+        Refusal{"number_from_pixels", {"number from", "pixel", "depends", "aten::Float", "value of"}},
+        Refusal{"mixes_images", {"batch", "other images", "images of"}},
         Refusal{"foreign_operator", {"legrad_test_foreign"}},
         // code that would do harm
         Refusal{"writes_a_file", {"aten::save", "torch.save", "file"}}, Refusal{"state_writes_a_file", {"__setstate__"}},
@@ -176,12 +182,12 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"zeros_of_terabytes", kSize}, Refusal{"repeats_to_terabytes", kSize}, Refusal{"doubles_to_terabytes", kSize},
         Refusal{"list_of_terabytes", {"bytes", "elements", "memory", "GiB", "MiB", "large", "size", "list", "aten::mul"}},
         Refusal{"text_of_terabytes", {"bytes", "memory", "GiB", "MiB", "large", "size", "text", "string", "str"}}),
-    [](const auto& info) { return info.param.file; });
+    [](const auto& info) { return info.param.file + info.param.variant; });
 
 /// The model that the others are made of, without anything wrong: what is refused above is the one bad line.
 TEST(RefusalControl, TheModelWithoutTheBadLineIsAccepted) {
   const legrad::testing::TemporaryFolder folder;
-  const auto outcome = load(refusals_folder() / "accepted.pt", folder.path());
+  const auto outcome = load(refusals_folder() / "accepted.pt", {}, folder.path());
   EXPECT_EQ(outcome.kind, Outcome::Kind::kLoaded) << outcome.message;
   EXPECT_LE(outcome.kilobytes, kKilobytesAllowed);
   EXPECT_EQ(folder.entries(), 0U);
