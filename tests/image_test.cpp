@@ -231,6 +231,15 @@ TEST(Preprocess, ResizesAsPilDoes) {
                                expected(bicubic)), 1);
 }
 
+TEST(Preprocess, KeepsBytesAtSharpEdges) {
+  at::Tensor image = at::zeros({8, 8, 3}, at::kByte);
+  image.narrow(1, 3, 5).fill_(255);  // bicubic would overshoot both black and white here
+  const at::Tensor input = preprocess(image, {21, 21}, plain(Preprocessing::Interpolation::kBicubic)) * 255;
+  EXPECT_GE(input.min().item<double>(), 0);
+  EXPECT_LE(input.max().item<double>(), 255 + 1e-4);
+  EXPECT_TRUE(at::allclose(input, input.round(), 0, 1e-4));
+}
+
 TEST(Preprocess, SubtractsMeanAndDividesByStdPerChannel) {
   Preprocessing preprocessing;
   preprocessing.mean = {0.1, 0.2, 0.3};
@@ -278,6 +287,14 @@ TEST(OnPicture, LeavesWhatWasCroppedOffZero) {
   ASSERT_EQ(heat.sizes(), at::IntArrayRef({20, 60}));
   EXPECT_TRUE(at::allclose(heat.narrow(1, 20, 20), at::ones({20, 20})));
   EXPECT_EQ(heat.count_nonzero().item<int64_t>(), 20 * 20);
+}
+
+TEST(OnPicture, PutsTheMapWhereTheCropWas) {
+  const Preprocessing crop = plain(Preprocessing::Interpolation::kBilinear, Preprocessing::Resize::kShortestEdgeCrop);
+  const at::Tensor heat = on_picture(at::ones({2, 2}), {33, 10}, {10, 10}, crop);  // rows 12 to 21, as `preprocess` took them
+  ASSERT_EQ(heat.sizes(), at::IntArrayRef({33, 10}));
+  EXPECT_TRUE(at::allclose(heat.narrow(0, 12, 10), at::ones({10, 10})));
+  EXPECT_EQ(heat.count_nonzero().item<int64_t>(), 10 * 10);
 }
 
 TEST(Overlay, BlendsColourAndPicture) {
