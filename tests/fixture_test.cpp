@@ -17,6 +17,8 @@
 #include <utility>
 #include <vector>
 
+#include "message_of.h"
+
 namespace {
 
 using nlohmann::json;
@@ -57,7 +59,12 @@ std::shared_ptr<const Fixture> load_fixture(const std::string& name) {
   if (!fixture) {
     const auto folder = fixtures_folder() / name;
     auto description = json::parse(std::ifstream(folder / "fixture.json"));
-    auto vit = legrad::Vit::load(folder / description.at("file").get<std::string>());
+    legrad::LoadOptions options;
+    if (description.at("size_needed").get<bool>()) {
+      const auto size = description.at("structure").at("input").get<std::vector<int64_t>>();
+      options.input_size = legrad::ImageSize{size.at(0), size.at(1)};
+    }
+    auto vit = legrad::Vit::load(folder / description.at("file").get<std::string>(), options);
     fixture = std::make_shared<const Fixture>(Fixture{folder, std::move(description), std::move(vit)});
   }
   return fixture;
@@ -207,6 +214,19 @@ TEST_P(FixtureTest, CheferCamIsItsDefinition) {
 
 INSTANTIATE_TEST_SUITE_P(Fixtures, FixtureTest, testing::ValuesIn(fixture_names()),
                          [](const auto& info) { return info.param; });
+
+/// A trace of a model for images that are no square does not tell their sides.
+TEST(Fixtures, SizeThatIsNotInTheFileIsAskedFor) {
+  for (const auto& name : fixture_names()) {
+    const auto description = json::parse(std::ifstream(fixtures_folder() / name / "fixture.json"));
+    if (description.at("size_needed").get<bool>()) {
+      const auto message = legrad::testing::message_of<legrad::ModelError>(
+          [&] { legrad::Vit::load(fixtures_folder() / name / description.at("file").get<std::string>()); });
+      EXPECT_TRUE(legrad::testing::contains(message, "size")) << name;
+      EXPECT_FALSE(legrad::testing::contains(message, "aten::")) << name << ": a guess was tried: " << message;
+    }
+  }
+}
 
 /// A lost folder must not turn into fewer tests.
 TEST(Fixtures, CoverEveryHomeReadoutAndForm) {

@@ -127,6 +127,7 @@ def write(name, entry, out):
         "images": folder.store("images.npy", images.to(entry.dtype)),
         "output": folder.store("output.npy", output),
         "tolerance": TOLERANCE[entry.dtype],
+        "size_needed": entry.size_needed,
         "structure": {
             "input": specimen.image,
             "channels": 3,

@@ -246,6 +246,7 @@ class Entry:
     seed: int = 0
     example_batch: int = 1   # of the images that a trace is taken with
     embeddings: bool = False  # the output is an embedding, so targets are embeddings
+    size_needed: bool = False  # nothing in the file tells the size of the images, so it has to be given
 
 
 make = functools.partial
@@ -258,7 +259,8 @@ FIXTURES = {
         make(timm_vit, heads=4, reg_tokens=4, init_values=1.0, no_embed_class=True, qk_norm=True), "timm", "trace",
         seed=2),
     "timm_gap": Entry(
-        make(timm_vit, image=(16, 24), heads=4, class_token=False, global_pool="avg"), "timm", "trace", seed=3),
+        make(timm_vit, image=(16, 24), heads=4, class_token=False, global_pool="avg"), "timm", "trace", seed=3,
+        size_needed=True),
     "timm_gap_registers": Entry(
         make(timm_vit, class_token=False, reg_tokens=2, global_pool="avg"), "timm", "script", seed=4),
     "timm_avgmax": Entry(make(timm_vit, heads=4, global_pool="avgmax"), "timm", "trace", seed=5, example_batch=2),
@@ -266,7 +268,7 @@ FIXTURES = {
     "timm_map_float": Entry(
         make(timm_vit, class_token=False, global_pool="map"), "timm", "script", torch.float32, seed=6),
     "timm_distilled": Entry(make(timm_distilled), "timm", "script", seed=7),
-    "timm_rectangular": Entry(make(timm_vit, image=(24, 12)), "timm", "trace", seed=8),
+    "timm_rectangular": Entry(make(timm_vit, image=(24, 12)), "timm", "trace", seed=8, size_needed=True),
     "torchvision_trace": Entry(make(torchvision_vit), "torchvision", "trace", seed=9),
     "torchvision_script": Entry(make(torchvision_vit), "torchvision", "script", seed=9),
     "open_clip_tower": Entry(make(open_clip_vit), "open_clip", "trace", seed=10, embeddings=True),
