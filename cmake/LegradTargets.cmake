@@ -6,7 +6,7 @@ function(legrad_compile_options target)
   target_compile_options(${target} PRIVATE
     -Wall -Wextra
     # g++ 12 raises these on the inside of std::string when it optimises (GCC bugs 105329, 105651).
-    "$<$<CXX_COMPILER_ID:GNU>:-Wno-restrict;-Wno-stringop-overflow;-Wno-maybe-uninitialized>"
+    "$<$<CXX_COMPILER_ID:GNU>:-Wno-array-bounds;-Wno-maybe-uninitialized;-Wno-restrict;-Wno-stringop-overflow>"
     $<$<BOOL:${LEGRAD_WARNINGS_AS_ERRORS}>:-Werror>
     -fopenmp)
 endfunction()
