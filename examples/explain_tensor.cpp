@@ -14,14 +14,15 @@ int main(int argc, char** argv) {
   try {
     const auto vit = legrad::Vit::load(argv[1]);
     const auto [height, width] = vit.structure().input;
-    const at::Tensor image = argc == 3 ? legrad::read_npy(argv[2]) : at::rand({1, vit.structure().channels, height, width});
+    const at::Tensor image =
+        argc == 3 ? legrad::read_npy(argv[2]) : at::rand({1, vit.structure().channels, height, width});
 
     const at::Tensor maps = legrad::legrad(vit, image, {.targets = {0}});  // [1, 1, rows, columns]: class 0
 
     const at::Tensor map = maps[0][0];
     const auto peak = map.argmax().item<int64_t>();
-    std::cout << "map of " << map.size(0) << " x " << map.size(1) << " patches, peak " << map.max().item<double>() << " in row "
-              << peak / map.size(1) << ", column " << peak % map.size(1) << '\n';
+    std::cout << "map of " << map.size(0) << " x " << map.size(1) << " patches, peak " << map.max().item<double>()
+              << " in row " << peak / map.size(1) << ", column " << peak % map.size(1) << '\n';
   } catch (const legrad::Error& error) {
     std::cerr << error.what() << '\n';
     return 2;

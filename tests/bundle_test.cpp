@@ -92,10 +92,12 @@ TEST_F(BundleTest, NamesTheFieldOfTheWrongType) {
   EXPECT_TRUE(contains(refusal_of(R"("preprocessing": [])"), "'preprocessing' must be a JSON object"));
   for (const char* size : {"224", "[224]", "[224, 224, 3]", "[0, 224]", "[-1, 224]", "[224.5, 224]", "[1e9, 1e9]",
                            "[18446744073709551615, 1]", "[\"224\", 224]"}) {
-    EXPECT_TRUE(contains(refusal_of(R"("preprocessing": {"size": )" + std::string(size) + "}"), "'preprocessing.size'"));
+    EXPECT_TRUE(
+        contains(refusal_of(R"("preprocessing": {"size": )" + std::string(size) + "}"), "'preprocessing.size'"));
   }
   for (const char* mean : {"0.5", "[0.5]", "[0.5, 0.5, null]", "[0.5, 0.5, \"a\"]"}) {
-    EXPECT_TRUE(contains(refusal_of(R"("preprocessing": {"mean": )" + std::string(mean) + "}"), "'preprocessing.mean'"));
+    EXPECT_TRUE(
+        contains(refusal_of(R"("preprocessing": {"mean": )" + std::string(mean) + "}"), "'preprocessing.mean'"));
   }
   EXPECT_TRUE(contains(refusal_of(R"("preprocessing": {"std": [1, 0, 1]})"), "above 0"));
   EXPECT_TRUE(contains(refusal_of(R"("preprocessing": {"resize": "pad"})"), "\"squash\""));
@@ -104,7 +106,8 @@ TEST_F(BundleTest, NamesTheFieldOfTheWrongType) {
 
 TEST_F(BundleTest, RefusesOtherSchemaVersions) {
   EXPECT_TRUE(contains(refusal(R"({"schema_version": 2, "vision": "vision.ts"})"), "'schema_version' must be 1"));
-  EXPECT_TRUE(contains(refusal(R"({"schema_version": "1", "vision": "vision.ts"})"), "'schema_version' must be an integer"));
+  EXPECT_TRUE(
+      contains(refusal(R"({"schema_version": "1", "vision": "vision.ts"})"), "'schema_version' must be an integer"));
   EXPECT_TRUE(contains(refusal(R"({"vision": "vision.ts"})"), "'schema_version' must be there"));
 }
 
@@ -125,7 +128,8 @@ TEST_F(BundleTest, RefusesExportsOutsideItsFolder) {
   EXPECT_TRUE(contains(refusal(R"({"schema_version": 1})"), "'vision' must be there"));
 
   fs::create_directory(folder_ / "sub");
-  EXPECT_TRUE(fs::equivalent(open(R"({"schema_version": 1, "vision": "sub/../vision.ts"})").vision, folder_ / "vision.ts"));
+  EXPECT_TRUE(
+      fs::equivalent(open(R"({"schema_version": 1, "vision": "sub/../vision.ts"})").vision, folder_ / "vision.ts"));
 }
 
 TEST_F(BundleTest, RefusesWhatIsNoJson) {

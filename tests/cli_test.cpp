@@ -104,9 +104,9 @@ TEST_F(Program, PrintsHelpAndVersion) {
   EXPECT_EQ(succeeds({"--version"}).out, "legrad " LEGRAD_VERSION "\n");
   const std::string help = succeeds({"explain", "--help"}).out;
   for (const char* option :
-       {"--model", "--image", "--class", "--top", "--text-embedding", "--method", "--layers", "--readout", "--similarity",
-        "--size", "--colormap", "--alpha", "--device", "--dtype", "--threads", "--out", "--npy", "--input-npy", "--mean",
-        "--std", "Examples:"}) {
+       {"--model",   "--image",      "--class", "--top",       "--text-embedding", "--method", "--layers",
+        "--readout", "--similarity", "--size",  "--colormap",  "--alpha",          "--device", "--dtype",
+        "--threads", "--out",        "--npy",   "--input-npy", "--mean",           "--std",    "Examples:"}) {
     EXPECT_TRUE(contains(help, option));
   }
   EXPECT_TRUE(contains(succeeds({"inspect", "--help"}).out, "--json"));
@@ -356,6 +356,8 @@ TEST_F(Program, AsksForATargetOfAnEmbeddingModel) {
   folder_.write("clip/manifest.json", R"({"schema_version": 1, "vision": "vision.ts", "kind": "clip"})");
   refuses(explain_with(path("clip")), "give --text-embedding");
   refuses(explain_with(path("clip"), {"--top", "2"}), "give --text-embedding");
+  // A bare file says nothing of its kind, but its outputs have length 1.
+  refuses(explain_with(LEGRAD_TEST_DATA "/fixtures/open_clip_normalised/model.pt"), "give --text-embedding");
   succeeds(explain_with(path("clip"), {"--class", "7"}));
   EXPECT_TRUE(fs::exists(path("out/scene-class-7.png")));
 }
@@ -387,7 +389,8 @@ TEST_F(Program, RefusesPicturesItCannotRead) {
 TEST_F(Program, RefusesArraysThatDoNotFit) {
   const auto refuses_array = [&](const at::Tensor& array, const std::string& part) {
     write_npy(path("batch.npy"), array);
-    refuses({"explain", "--model", kModel, "--input-npy", path("batch.npy"), "--class", "0", "--out", path("out")}, part);
+    refuses({"explain", "--model", kModel, "--input-npy", path("batch.npy"), "--class", "0", "--out", path("out")},
+            part);
   };
   refuses_array(at::rand({3, 112, 112}), "[3, 112, 112]");
   refuses_array(at::rand({0, 3, 112, 112}), "[0, 3, 112, 112]");
@@ -434,8 +437,9 @@ TEST_F(Program, RefusesManifestsThatDoNotFit) {
   refuses_manifest(R"({"schema_version": 9, "vision": "vision.ts"})", "schema_version");
   refuses_manifest(R"({"schema_version": 1, "vision": "../scene.png"})", "outside");
   refuses_manifest(R"({"schema_version": 1, "vision": "vision.ts", "labels": ["one", "two"]})", "2 labels");
-  refuses_manifest(R"({"schema_version": 1, "vision": "vision.ts", "grid": [3, 3], "preprocessing": {"size": [112, 112]}})",
-                   "3 x 3");
+  refuses_manifest(
+      R"({"schema_version": 1, "vision": "vision.ts", "grid": [3, 3], "preprocessing": {"size": [112, 112]}})",
+      "3 x 3");
 }
 
 TEST_F(Program, RefusesFoldersItCannotWriteTo) {

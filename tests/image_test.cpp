@@ -77,7 +77,8 @@ TEST_F(ImageFile, ChannelsAreRedGreenBlue) {
 }
 
 TEST_F(ImageFile, GreyAndSixteenBitsBecomeRgbBytes) {
-  EXPECT_TRUE(at::equal(read_image(write("grey.png", cv::Mat(1, 1, CV_8UC1, cv::Scalar(77))))[0][0], pixel({77, 77, 77})));
+  EXPECT_TRUE(
+      at::equal(read_image(write("grey.png", cv::Mat(1, 1, CV_8UC1, cv::Scalar(77))))[0][0], pixel({77, 77, 77})));
   EXPECT_TRUE(at::equal(read_image(write("grey16.png", cv::Mat(1, 1, CV_16UC1, cv::Scalar(77 * 257))))[0][0],
                         pixel({77, 77, 77})));
   const cv::Mat deep(1, 1, CV_16UC3, cv::Scalar(65535, 128 * 257, 100));
@@ -133,7 +134,8 @@ TEST_F(ImageFile, ExifOrientationIsApplied) {
 
     write_image(folder_ / "plain.png", stored(image, orientation).contiguous());
     const std::string png = testing::file_bytes(folder_ / "plain.png");
-    constexpr size_t kHeader = 33;  // signature and IHDR; the checksum of eXIf is not looked at by decoders that skip it
+    constexpr size_t kHeader =
+        33;  // signature and IHDR; the checksum of eXIf is not looked at by decoders that skip it
     const std::string chunk = big_endian(static_cast<uint32_t>(block.size())) + "eXIf" + block + big_endian(0);
     const std::string file = png.substr(0, kHeader) + chunk + png.substr(kHeader);
     const fs::path turned_png = folder_.write("turned.png", file);
@@ -159,7 +161,8 @@ TEST_F(ImageFile, CutFilesAreRefused) {
     write_image(folder_ / name, picture(40, 40));
     const std::string bytes = testing::file_bytes(folder_ / name);
     for (const double part : {0.01, 0.1, 0.5, 0.9}) {
-      refusal(std::string("cut-") + name, bytes.substr(0, static_cast<size_t>(part * static_cast<double>(bytes.size()))));
+      refusal(std::string("cut-") + name,
+              bytes.substr(0, static_cast<size_t>(part * static_cast<double>(bytes.size()))));
     }
   }
 }
@@ -174,7 +177,8 @@ TEST_F(ImageFile, DamagedPixelsAreRefused) {
 TEST_F(ImageFile, HugePicturesAreRefusedByTheirHeader) {
   write_image(folder_ / "a.png", picture(8, 8));
   std::string png = testing::file_bytes(folder_ / "a.png");
-  EXPECT_TRUE(contains(refusal("huge.png", png.replace(16, 8, big_endian(65536) + big_endian(65536))), "65536 x 65536"));
+  EXPECT_TRUE(
+      contains(refusal("huge.png", png.replace(16, 8, big_endian(65536) + big_endian(65536))), "65536 x 65536"));
   EXPECT_TRUE(contains(refusal("long.png", png.replace(16, 8, big_endian(1 << 30) + big_endian(1))), "pixels"));
   EXPECT_TRUE(contains(refusal("edge.png", png.replace(16, 8, big_endian(16384) + big_endian(8193))), "16384 x 8193"));
   EXPECT_TRUE(contains(refusal("none.png", png.replace(16, 8, big_endian(0) + big_endian(5))), "no pixels"));
@@ -188,8 +192,9 @@ TEST_F(ImageFile, HugePicturesAreRefusedByTheirHeader) {
   bmp.replace(14, 12, std::string("\x28\0\0\0\0\0\1\0\0\0\xff\xff", 12));
   EXPECT_TRUE(contains(refusal("huge.bmp", bmp), "65536 x 65536"));  // its height is negative: first row on top
   EXPECT_TRUE(contains(refusal("huge.ppm", "P6\n# a comment\n99999 99999\n255\n"), "99999 x 99999"));
-  EXPECT_TRUE(contains(refusal("huge.webp", std::string("RIFF\x16\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0\xff\xff\xff\xff\xff\xff", 30)),
-                       "16777216 x 16777216"));
+  EXPECT_TRUE(contains(
+      refusal("huge.webp", std::string("RIFF\x16\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0\xff\xff\xff\xff\xff\xff", 30)),
+      "16777216 x 16777216"));
   const std::string entries("\0\2\1\0\0\4\0\0\0\1\0\1\0\0\1\1\0\4\0\0\0\1\0\1\0\0", 26);
   EXPECT_TRUE(contains(refusal("huge.tif", std::string("MM\0*\0\0\0\x08", 8) + entries), "65536 x 65536"));
 }
@@ -197,8 +202,12 @@ TEST_F(ImageFile, HugePicturesAreRefusedByTheirHeader) {
 TEST_F(ImageFile, IsWrittenWholeOrNotAtAll) {
   EXPECT_TRUE(contains(message_of<InputError>([&] { write_image(folder_ / "a.xyz", picture(4, 4)); }), "'.xyz'"));
   EXPECT_TRUE(contains(message_of<InputError>([&] { write_image(folder_ / "a", picture(4, 4)); }), "extension"));
-  EXPECT_TRUE(contains(message_of<InputError>([&] { write_image(folder_ / "none/a.png", picture(4, 4)); }), "none/a.png"));
-  EXPECT_TRUE(contains(message_of<InputError>([&] { write_image(folder_ / "a.png", at::rand({4, 4, 3})); }), "Float [4, 4, 3]"));
+  EXPECT_TRUE(
+      contains(message_of<InputError>([&] { write_image(folder_ / "none/a.png", picture(4, 4)); }), "none/a.png"));
+  EXPECT_TRUE(contains(message_of<InputError>([&] {
+                         write_image(folder_ / "a.png", at::rand({4, 4, 3}));
+                       }),
+                       "Float [4, 4, 3]"));
   EXPECT_EQ(folder_.entries(), 0U);
 }
 
@@ -212,7 +221,8 @@ at::Tensor pattern() {
 
 at::Tensor bytes_of(const at::Tensor& input) { return (input[0].permute({1, 2, 0}) * 255).round().to(at::kByte); }
 
-Preprocessing plain(Preprocessing::Interpolation interpolation, Preprocessing::Resize resize = Preprocessing::Resize::kSquash) {
+Preprocessing plain(Preprocessing::Interpolation interpolation,
+                    Preprocessing::Resize resize = Preprocessing::Resize::kSquash) {
   Preprocessing preprocessing;
   preprocessing.mean = {0, 0, 0};
   preprocessing.std = {1, 1, 1};
@@ -222,13 +232,21 @@ Preprocessing plain(Preprocessing::Interpolation interpolation, Preprocessing::R
 }
 
 TEST(Preprocess, ResizesAsPilDoes) {
-  const std::array<int, 36> bilinear = {82, 136, 134, 164, 91, 124, 123, 133, 122, 125, 132, 131, 139, 141, 115, 140, 129, 132, 141, 138, 135, 146, 128, 137, 148, 127, 112, 116, 132, 115, 159, 146, 111, 156, 114, 121};
-  const std::array<int, 36> bicubic = {71, 137, 136, 174, 84, 121, 120, 133, 120, 123, 133, 131, 142, 144, 113, 141, 128, 135, 141, 140, 138, 147, 127, 139, 153, 125, 111, 109, 135, 113, 163, 148, 107, 158, 110, 119};
-  const auto expected = [](const std::array<int, 36>& values) { return at::tensor(at::ArrayRef<int>(values)).view({3, 4, 3}); };
+  const std::array<int, 36> bilinear = {82,  136, 134, 164, 91,  124, 123, 133, 122, 125, 132, 131,
+                                        139, 141, 115, 140, 129, 132, 141, 138, 135, 146, 128, 137,
+                                        148, 127, 112, 116, 132, 115, 159, 146, 111, 156, 114, 121};
+  const std::array<int, 36> bicubic = {71,  137, 136, 174, 84,  121, 120, 133, 120, 123, 133, 131,
+                                       142, 144, 113, 141, 128, 135, 141, 140, 138, 147, 127, 139,
+                                       153, 125, 111, 109, 135, 113, 163, 148, 107, 158, 110, 119};
+  const auto expected = [](const std::array<int, 36>& values) {
+    return at::tensor(at::ArrayRef<int>(values)).view({3, 4, 3});
+  };
   EXPECT_LE(largest_difference(bytes_of(preprocess(pattern(), {3, 4}, plain(Preprocessing::Interpolation::kBilinear))),
-                               expected(bilinear)), 1);
+                               expected(bilinear)),
+            1);
   EXPECT_LE(largest_difference(bytes_of(preprocess(pattern(), {3, 4}, plain(Preprocessing::Interpolation::kBicubic))),
-                               expected(bicubic)), 1);
+                               expected(bicubic)),
+            1);
 }
 
 TEST(Preprocess, KeepsBytesAtSharpEdges) {
@@ -291,7 +309,8 @@ TEST(OnPicture, LeavesWhatWasCroppedOffZero) {
 
 TEST(OnPicture, PutsTheMapWhereTheCropWas) {
   const Preprocessing crop = plain(Preprocessing::Interpolation::kBilinear, Preprocessing::Resize::kShortestEdgeCrop);
-  const at::Tensor heat = on_picture(at::ones({2, 2}), {33, 10}, {10, 10}, crop);  // rows 12 to 21, as `preprocess` took them
+  const at::Tensor heat =
+      on_picture(at::ones({2, 2}), {33, 10}, {10, 10}, crop);  // rows 12 to 21, as `preprocess` took them
   ASSERT_EQ(heat.sizes(), at::IntArrayRef({33, 10}));
   EXPECT_TRUE(at::allclose(heat.narrow(0, 12, 10), at::ones({10, 10})));
   EXPECT_EQ(heat.count_nonzero().item<int64_t>(), 10 * 10);
@@ -333,7 +352,10 @@ TEST(Overlay, RefusesOtherShapesAndWeights) {
   message_of<InputError>([&] { overlay(image, at::rand({1, 4, 6})); });
   message_of<InputError>([&] { overlay(image.to(at::kFloat), at::rand({4, 6})); });
   for (const double alpha : {-0.1, 1.1, std::numeric_limits<double>::quiet_NaN()}) {
-    EXPECT_TRUE(contains(message_of<InputError>([&] { overlay(image, at::rand({4, 6}), Colormap::kJet, alpha); }), "alpha"));
+    EXPECT_TRUE(contains(message_of<InputError>([&] {
+                           overlay(image, at::rand({4, 6}), Colormap::kJet, alpha);
+                         }),
+                         "alpha"));
   }
 }
 

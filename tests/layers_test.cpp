@@ -22,9 +22,7 @@ TEST(ParseLayers, ReadsIndicesAndHalfOpenRanges) {
   EXPECT_EQ(parse_layers("0:12", 12).size(), 12U);
 }
 
-TEST(ParseLayers, SortsAndDropsDoubles) {
-  EXPECT_EQ(parse_layers("5,1,5,-7,0:2", 12), Layers({0, 1, 5}));
-}
+TEST(ParseLayers, SortsAndDropsDoubles) { EXPECT_EQ(parse_layers("5,1,5,-7,0:2", 12), Layers({0, 1, 5})); }
 
 TEST(ParseLayers, AllowsBlanks) { EXPECT_EQ(parse_layers(" 1 , 3 : 5 ", 12), Layers({1, 3, 4})); }
 

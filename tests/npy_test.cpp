@@ -48,9 +48,11 @@ TEST_F(Npy, WritesWhatNumPyWrites) {
   EXPECT_EQ(bytes.substr(128, 8), std::string("\x00\x00\x00\x00\x00\x00\x80\x3f", 8));
 
   write_npy(folder_ / "b.npy", at::arange(3));
-  EXPECT_TRUE(contains(testing::file_bytes(folder_ / "b.npy"), "'descr': '<i8', 'fortran_order': False, 'shape': (3,), }"));
+  EXPECT_TRUE(
+      contains(testing::file_bytes(folder_ / "b.npy"), "'descr': '<i8', 'fortran_order': False, 'shape': (3,), }"));
   write_npy(folder_ / "c.npy", at::ones({}, at::kBool));
-  EXPECT_TRUE(contains(testing::file_bytes(folder_ / "c.npy"), "'descr': '|b1', 'fortran_order': False, 'shape': (), }"));
+  EXPECT_TRUE(
+      contains(testing::file_bytes(folder_ / "c.npy"), "'descr': '|b1', 'fortran_order': False, 'shape': (), }"));
 }
 
 TEST_F(Npy, ReadsBackEveryDtypeItWrites) {
@@ -101,7 +103,8 @@ TEST_F(Npy, ReadsFormatTwoAndOtherSpellings) {
 TEST_F(Npy, RefusesSizesThatDoNotMatchTheFile) {
   EXPECT_TRUE(contains(refusal(npy(dict("<f4", "(2,)"), "1234567")), "asks for 8 bytes of data, the file holds 7"));
   EXPECT_TRUE(contains(refusal(npy(dict("<f4", "(2,)"), "123456789")), "asks for 8 bytes of data, the file holds 9"));
-  EXPECT_TRUE(contains(refusal(npy(dict("<f8", "(4611686018427387904, 4611686018427387904)"), "")), "more than the file"));
+  EXPECT_TRUE(
+      contains(refusal(npy(dict("<f8", "(4611686018427387904, 4611686018427387904)"), "")), "more than the file"));
   refusal(npy(dict("<f4", "(1000000000000,)"), "1234"));
   refusal(npy(dict("<f4", "(9223372036854775807, 0)"), "1234"));
   refusal(npy(dict("<f4", "(99999999999999999999,)"), "1234"));
@@ -119,7 +122,8 @@ TEST_F(Npy, RefusesHeadersThatAreNone) {
        {"", "{", "{}", "[1]", "{'descr': '<f4'}", "{'descr': '<f4', 'fortran_order': False, 'shape': (1,)} x",
         "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,)}",
         "{'descr': '<f4', 'fortran_order': 0, 'shape': (1,)}", "{'descr': '<f4', 'fortran_order': False, 'shape': 1}",
-        "{'descr': '<f4', 'fortran_order': False, 'shape': (1 2)}", "{'descr': '<f4, 'fortran_order': False, 'shape': (1,)}",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (1 2)}",
+        "{'descr': '<f4, 'fortran_order': False, 'shape': (1,)}",
         "{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (1,)}"}) {
     EXPECT_TRUE(contains(refusal(npy(text, "1234")), "header")) << text;
   }
@@ -141,7 +145,8 @@ TEST_F(Npy, RefusesWhatIsNoFile) {
 }
 
 TEST_F(Npy, LeavesNothingBehindWhereItCannotWrite) {
-  EXPECT_TRUE(contains(message_of<InputError>([&] { write_npy(folder_ / "none/a.npy", at::ones({2})); }), "none/a.npy"));
+  EXPECT_TRUE(
+      contains(message_of<InputError>([&] { write_npy(folder_ / "none/a.npy", at::ones({2})); }), "none/a.npy"));
   std::filesystem::create_directory(folder_ / "a.npy");
   message_of<InputError>([&] { write_npy(folder_ / "a.npy", at::ones({2})); });
   message_of<InputError>([&] { write_npy(folder_ / "b.npy", at::ones({2}, at::kComplexFloat)); });

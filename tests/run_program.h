@@ -30,8 +30,8 @@ inline Ran run_program(const std::string& program, const std::vector<std::string
       argv.push_back(const_cast<char*>(argument.c_str()));
     }
     argv.push_back(nullptr);
-    const bool redirected = std::freopen(out.c_str(), "wb", stdout) != nullptr &&
-                            std::freopen(err.c_str(), "wb", stderr) != nullptr;
+    const bool redirected =
+        std::freopen(out.c_str(), "wb", stdout) != nullptr && std::freopen(err.c_str(), "wb", stderr) != nullptr;
     if (redirected) {
       execv(program.c_str(), argv.data());
     }

@@ -33,10 +33,11 @@ struct Preprocessing {
 ///                        "interpolation": "bilinear", "resize": "squash"},
 ///      "labels": ["apple", "bicycle"], "grid": [14, 14]}
 ///
-/// Sizes are height, then width. Only `schema_version` and `vision` are required; fields that are not known are ignored.
+/// Sizes are height, then width. Only `schema_version` and `vision` are required; fields that are not known are
+/// ignored.
 struct Bundle {
-  std::string name;                 ///< default: the folder's or file's own
-  std::filesystem::path vision;     ///< the export
+  std::string name;              ///< default: the folder's or file's own
+  std::filesystem::path vision;  ///< the export
   Preprocessing preprocessing;
   std::vector<std::string> labels;  ///< names of the output's entries; may be empty
   std::optional<PatchGrid> grid;    ///< the patch grid the model should turn out to have
@@ -53,8 +54,8 @@ struct Bundle {
   void check(const Structure& structure) const;
 
   /// The entry of the output that `name_or_index` means: an integer is an index (negative ones count from the end),
-  /// anything else a label, compared as it is, then without regard to case. Throws `InputError` with the nearest names if
-  /// there is none.
+  /// anything else a label, compared as it is, then without regard to case. Throws `InputError` with the nearest names
+  /// if there is none.
   int64_t class_index(const std::string& name_or_index) const;
 };
 

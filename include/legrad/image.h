@@ -10,9 +10,9 @@
 /// Pictures in, overlays out. Link `legrad::image` (OpenCV; no OpenCV header is needed to include this one).
 namespace legrad {
 
-/// Reads a PNG, JPEG, WebP, BMP, TIFF or PNM file as RGB bytes [H, W, 3]; grey becomes RGB, 16 bits become 8, transparency is
-/// laid over white, EXIF orientation is applied. Throws `InputError` for a missing, corrupt, cut or huge file (more than
-/// 2^27 pixels: seen in the file's header, before any memory is taken for them).
+/// Reads a PNG, JPEG, WebP, BMP, TIFF or PNM file as RGB bytes [H, W, 3]; grey becomes RGB, 16 bits become 8,
+/// transparency is laid over white, EXIF orientation is applied. Throws `InputError` for a missing, corrupt, cut or
+/// huge file (more than 2^27 pixels: seen in the file's header, before any memory is taken for them).
 at::Tensor read_image(const std::filesystem::path& file);
 
 /// Turns RGB bytes [H, W, 3] into a model's input [1, 3, h, w] in float32. `size` is the model's. The resize is the
@@ -20,9 +20,10 @@ at::Tensor read_image(const std::filesystem::path& file);
 /// same bytes as PIL to one level of 255. Throws `InputError` for another shape or dtype.
 at::Tensor preprocess(const at::Tensor& image, ImageSize size, const Preprocessing& preprocessing = {});
 
-/// Lays a model's maps [..., rows, columns] over the picture they explain: resized to what `preprocess` showed the model of
-/// a picture of `picture` pixels, zero in what it cropped off. Returns [..., picture.height, picture.width].
-at::Tensor on_picture(const at::Tensor& maps, ImageSize picture, ImageSize size, const Preprocessing& preprocessing = {});
+/// Lays a model's maps [..., rows, columns] over the picture they explain: resized to what `preprocess` showed the
+/// model of a picture of `picture` pixels, zero in what it cropped off. Returns [..., picture.height, picture.width].
+at::Tensor on_picture(const at::Tensor& maps, ImageSize picture, ImageSize size,
+                      const Preprocessing& preprocessing = {});
 
 /// Colour maps for overlays.
 enum class Colormap { kJet, kViridis, kTurbo };
@@ -30,12 +31,13 @@ enum class Colormap { kJet, kViridis, kTurbo };
 /// "jet", "viridis", "turbo", in any case. Throws `InputError` with the known names for another.
 Colormap colormap(const std::string& name);
 
-/// Lays a heatmap [H, W] with values in [0, 1] over RGB bytes [H, W, 3]: alpha * colour + (1 - alpha) * picture. Returns RGB
-/// bytes [H, W, 3]. Throws `InputError` for other shapes or an alpha outside [0, 1].
-at::Tensor overlay(const at::Tensor& image, const at::Tensor& heatmap, Colormap map = Colormap::kJet, double alpha = 0.5);
+/// Lays a heatmap [H, W] with values in [0, 1] over RGB bytes [H, W, 3]: alpha * colour + (1 - alpha) * picture.
+/// Returns RGB bytes [H, W, 3]. Throws `InputError` for other shapes or an alpha outside [0, 1].
+at::Tensor overlay(const at::Tensor& image, const at::Tensor& heatmap, Colormap map = Colormap::kJet,
+                   double alpha = 0.5);
 
-/// Writes RGB bytes [H, W, 3] in the format of the file's extension (.png, .jpg, ...). The file appears whole or not at all.
-/// Throws `InputError`.
+/// Writes RGB bytes [H, W, 3] in the format of the file's extension (.png, .jpg, ...). The file appears whole or not at
+/// all. Throws `InputError`.
 void write_image(const std::filesystem::path& file, const at::Tensor& image);
 
 }  // namespace legrad

@@ -49,14 +49,17 @@ std::string some(const std::vector<Item>& items) {
   return items.size() > kShown ? text + ", ... (" + std::to_string(items.size()) + ")" : text;
 }
 
-std::string numbers(const std::array<double, 3>& values) { return c10::str(values[0], ", ", values[1], ", ", values[2]); }
+std::string numbers(const std::array<double, 3>& values) {
+  return c10::str(values[0], ", ", values[1], ", ", values[2]);
+}
 
 std::string readout(const Structure& structure) {
   if (structure.pooler_heads > 0) {
-    return c10::str(legrad::to_string(structure.readout), ", ", structure.pooler_queries, structure.pooler_queries == 1 ? " query, " : " queries, ",
-                    structure.pooler_heads, " heads");
+    return c10::str(legrad::to_string(structure.readout), ", ", structure.pooler_queries,
+                    structure.pooler_queries == 1 ? " query, " : " queries, ", structure.pooler_heads, " heads");
   }
-  return c10::str(legrad::to_string(structure.readout), structure.readout_rows.size() == 1 ? ", row " : ", rows ", some(structure.readout_rows), " of the last tokens");
+  return c10::str(legrad::to_string(structure.readout), structure.readout_rows.size() == 1 ? ", row " : ", rows ",
+                  some(structure.readout_rows), " of the last tokens");
 }
 
 }  // namespace
@@ -77,11 +80,11 @@ std::string describe_text(const LoadedModel& model) {
       {"readout", readout(s)},
       {"gradients", s.rows_restricted ? "on the readout rows alone" : "on all rows"},
       {"token mean", s.mean_pushed ? "taken before a block's last linear layer" : "taken of a block's output"},
-      {"output", c10::str(s.output_width, bundle.gives_embedding() || s.normalized_output ? " numbers of an embedding"
-                                                                                          : " entries")},
+      {"output", c10::str(s.output_width,
+                          bundle.gives_embedding() || s.normalized_output ? " numbers of an embedding" : " entries")},
       {"labels", bundle.labels.empty() ? "none" : one_line(some(bundle.labels))},
-      {"preprocessing", c10::str(to_string(preprocessing.resize), ", ", to_string(preprocessing.interpolation), ", mean ",
-                                 numbers(preprocessing.mean), ", std ", numbers(preprocessing.std))},
+      {"preprocessing", c10::str(to_string(preprocessing.resize), ", ", to_string(preprocessing.interpolation),
+                                 ", mean ", numbers(preprocessing.mean), ", std ", numbers(preprocessing.std))},
       {"parameters", std::to_string(s.parameters)},
       {"dtype", dtype_name(s.dtype)},
       {"device", s.device.str()},

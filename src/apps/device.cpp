@@ -9,8 +9,8 @@
 namespace legrad::apps {
 namespace {
 
-/// How many GPUs there are. The program may be linked with LibTorch's CPU library alone, which runs on every machine; where
-/// there is a driver, the GPU library is loaded beside it and announces itself.
+/// How many GPUs there are. The program may be linked with LibTorch's CPU library alone, which runs on every machine;
+/// where there is a driver, the GPU library is loaded beside it and announces itself.
 int count_gpus() {
   if (dlopen("libcuda.so.1", RTLD_LAZY) == nullptr) {
     return 0;

@@ -8,7 +8,8 @@
 namespace legrad::apps {
 namespace {
 
-constexpr const char* kExamples = R"(Writes PICTURE-TARGET.png for each picture and target into the folder, and prints a table of scores.
+constexpr const char* kExamples =
+    R"(Writes PICTURE-TARGET.png for each picture and target into the folder, and prints a table of scores.
 
 Examples:
   What a model sees in a picture, and what it would look at for two other classes:
@@ -50,7 +51,8 @@ void add_output_options(CLI::App& command, ExplainOptions& options) {
 
 void add_explain(CLI::App& program) {
   const auto options = std::make_shared<ExplainOptions>();
-  CLI::App& command = *program.add_subcommand("explain", "Draw where a vision transformer looks: an overlay for each picture and target");
+  CLI::App& command = *program.add_subcommand(
+      "explain", "Draw where a vision transformer looks: an overlay for each picture and target");
   command.footer(kExamples);
 
   constexpr const char* kGroup = "Pictures";
@@ -60,9 +62,10 @@ void add_explain(CLI::App& program) {
           ->group(kGroup);
   CLI::Option* const array =
       command
-          .add_option("--input-npy", options->input_npy,
-                      "Instead of pictures: a preprocessed float32 array [B, 3, H, W]. Writes raw.npy, the maps [B, K, rows, "
-                      "columns] before normalisation, and draws nothing")
+          .add_option(
+              "--input-npy", options->input_npy,
+              "Instead of pictures: a preprocessed float32 array [B, 3, H, W]. Writes raw.npy, the maps [B, K, rows, "
+              "columns] before normalisation, and draws nothing")
           ->option_text("FILE")
           ->group(kGroup);
   add_model_options(command, options->model);
@@ -70,7 +73,8 @@ void add_explain(CLI::App& program) {
   add_method_options(command, options->method);
   add_output_options(command, *options);
   CLI::Option* const npy =
-      command.add_flag("--npy", options->npy, "Write the normalised maps too: PICTURE.npy, float32 [K, H, W] in [0, 1]")
+      command
+          .add_flag("--npy", options->npy, "Write the normalised maps too: PICTURE.npy, float32 [K, H, W] in [0, 1]")
           ->group("Output");
   array->excludes(images)->excludes(npy);
 

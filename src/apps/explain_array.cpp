@@ -16,8 +16,10 @@ at::Tensor read_batch(const std::string& file) {
   at::Tensor images = read_npy(file);
   const bool real = images.scalar_type() == at::kFloat || images.scalar_type() == at::kDouble;
   if (!real || images.dim() != 4 || images.numel() == 0) {
-    throw InputError(c10::str("--input-npy '", file, "' must hold preprocessed images, float32 (or float64) of shape [B, 3, H, "
-                              "W]; it holds ", images.scalar_type(), " ", images.sizes()));
+    throw InputError(c10::str("--input-npy '", file,
+                              "' must hold preprocessed images, float32 (or float64) of shape [B, 3, H, "
+                              "W]; it holds ",
+                              images.scalar_type(), " ", images.sizes()));
   }
   if (!at::isfinite(images).all().item<bool>()) {
     throw InputError("--input-npy '" + file + "' holds NaN or infinite numbers");
@@ -30,6 +32,7 @@ at::Tensor read_batch(const std::string& file) {
 void explain_array(const ExplainOptions& options) {
   OutputFiles files(options.out, {options.input_npy});
   Bundle bundle = open_bundle(options.model);
+  check_targets(options.target, bundle);
   const at::Tensor images = read_batch(options.input_npy);
   const LoadedModel model = load_model(options.model, std::move(bundle), ImageSize{images.size(2), images.size(3)});
   const TargetChooser targets(options.target, model.bundle, model.vit.structure());

@@ -1,9 +1,8 @@
+#include <ATen/ops/stack.h>
 #include <legrad/error.h>
 #include <legrad/heatmap.h>
 #include <legrad/image.h>
 #include <legrad/npy.h>
-
-#include <ATen/ops/stack.h>
 
 #include <iostream>
 
@@ -75,6 +74,7 @@ void PictureExplainer::explain(const std::string& picture) {
 void explain_pictures(const ExplainOptions& options) {
   OutputFiles files(options.out, options.images);
   Bundle bundle = open_bundle(options.model);
+  check_targets(options.target, bundle);
   for (const std::string& picture : options.images) {
     read_quietly(picture);  // and again later: pictures are large, and reading one is quick beside explaining it
   }

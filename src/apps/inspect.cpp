@@ -23,7 +23,8 @@ constexpr const char* kExamples = R"(Examples:
 
 void add_inspect(CLI::App& program) {
   const auto options = std::make_shared<InspectOptions>();
-  CLI::App& command = *program.add_subcommand("inspect", "Say what was found in a model: its blocks, tokens and readout");
+  CLI::App& command =
+      *program.add_subcommand("inspect", "Say what was found in a model: its blocks, tokens and readout");
   command.footer(kExamples);
   add_model_options(command, options->model);
   command.add_flag("--json", options->json, "Print one JSON object instead of a table")->group("Output");

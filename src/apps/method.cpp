@@ -33,9 +33,10 @@ void add_method_options(CLI::App& command, MethodOptions& options) {
       ->option_text("SPEC")
       ->group(kGroup);
   command
-      .add_option("--readout", options.readout,
-                  "What turns a block's tokens into its score, for legrad: auto, model (the model's own) or token_mean (the "
-                  "same on the mean of all tokens); auto is token_mean for a class token, else model")
+      .add_option(
+          "--readout", options.readout,
+          "What turns a block's tokens into its score, for legrad: auto, model (the model's own) or token_mean (the "
+          "same on the mean of all tokens); auto is token_mean for a class token, else model")
       ->option_text("NAME")
       ->check(CLI::IsMember({"auto", "model", "token_mean"}))
       ->capture_default_str()
@@ -66,7 +67,8 @@ at::Tensor explain(const Vit& vit, const at::Tensor& images, const Target& targe
     maps = legrad::legrad(vit, images, legrad_options);
   }
   if (!at::isfinite(maps).all().item<bool>()) {
-    throw InputError("the model gives NaN or infinite numbers here, so there is nothing to explain; try --dtype float32");
+    throw InputError(
+        "the model gives NaN or infinite numbers here, so there is nothing to explain; try --dtype float32");
   }
   return maps;
 }

@@ -26,7 +26,8 @@ void add_model_options(CLI::App& command, ModelOptions& options) {
       ->option_text("R,G,B")
       ->expected(1, 3)
       ->group(kGroup);
-  command.add_option("--std", options.std, "Standard deviation of red, green and blue [the manifest's, else ImageNet's]")
+  command
+      .add_option("--std", options.std, "Standard deviation of red, green and blue [the manifest's, else ImageNet's]")
       ->option_text("R,G,B")
       ->expected(1, 3)
       ->group(kGroup);

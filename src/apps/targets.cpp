@@ -12,15 +12,22 @@
 namespace legrad::apps {
 namespace {
 
+[[noreturn]] void fail_without_target() {
+  throw InputError(
+      "the model returns an embedding, which has no top prediction; give --text-embedding FILE.npy with what to "
+      "compare it "
+      "to, or --class INDEX for one of its entries");
+}
+
 /// An embedding file as [K, d].
 at::Tensor embeddings(const std::string& file, int64_t width) {
   at::Tensor array = read_npy(file);
   const bool one = array.dim() == 1;
   const bool fits = (one || array.dim() == 2) && array.numel() > 0 && array.size(-1) == width;
   if (!fits || !at::isFloatingType(array.scalar_type())) {
-    throw InputError(c10::str("--text-embedding '", file, "' must hold floating-point numbers of shape [", width, "] or [K, ",
-                              width, "], the width of the model's output; it holds ", array.scalar_type(), " ",
-                              array.sizes()));
+    throw InputError(c10::str("--text-embedding '", file, "' must hold floating-point numbers of shape [", width,
+                              "] or [K, ", width, "], the width of the model's output; it holds ", array.scalar_type(),
+                              " ", array.sizes()));
   }
   if (!at::isfinite(array).all().item<bool>()) {
     throw InputError("--text-embedding '" + file + "' holds NaN or infinite numbers");
@@ -41,18 +48,20 @@ int64_t checked_class(int64_t index, int64_t count) {
 void add_target_options(CLI::App& command, TargetOptions& options) {
   constexpr const char* kGroup = "What to explain";
   constexpr int kMostTargets = 1'000'000;  // the model's output says more exactly
-  CLI::Option* const classes =
-      command.add_option("--class", options.classes, "Label or index of an output's entry; may be repeated [top prediction]")
-          ->option_text("NAME|INDEX")
-          ->allow_extra_args(false)
-          ->group(kGroup);
+  CLI::Option* const classes = command
+                                   .add_option("--class", options.classes,
+                                               "Label or index of an output's entry; may be repeated [top prediction]")
+                                   ->option_text("NAME|INDEX")
+                                   ->allow_extra_args(false)
+                                   ->group(kGroup);
   CLI::Option* const top = command.add_option("--top", options.top, "The K best predictions of each picture")
                                ->option_text("K")
                                ->check(CLI::Range(1, kMostTargets))
                                ->group(kGroup);
   CLI::Option* const embedding =
-      command.add_option("--text-embedding", options.text_embedding,
-                         "Array [d] or [K, d] to compare an embedding model's output with, such as embedded prompts")
+      command
+          .add_option("--text-embedding", options.text_embedding,
+                      "Array [d] or [K, d] to compare an embedding model's output with, such as embedded prompts")
           ->option_text("FILE.npy")
           ->group(kGroup);
   command.add_option("--similarity", options.similarity, "How it is compared: cosine or dot")
@@ -63,6 +72,17 @@ void add_target_options(CLI::App& command, TargetOptions& options) {
       ->group(kGroup);
   classes->excludes(top)->excludes(embedding);
   top->excludes(embedding);
+}
+
+void check_targets(const TargetOptions& options, const Bundle& bundle) {
+  for (const std::string& name : options.classes) {
+    bundle.class_index(name);
+  }
+  if (!options.text_embedding.empty()) {
+    read_npy(options.text_embedding);
+  } else if (options.classes.empty() && bundle.gives_embedding()) {
+    fail_without_target();
+  }
 }
 
 TargetChooser::TargetChooser(const TargetOptions& options, const Bundle& bundle, const Structure& structure)
@@ -86,9 +106,7 @@ TargetChooser::TargetChooser(const TargetOptions& options, const Bundle& bundle,
     return;
   }
   if (bundle.gives_embedding() || (labels_.empty() && structure.normalized_output)) {
-    throw InputError(c10::str("the model returns an embedding of ", width,
-                              " numbers, which has no top prediction; give --text-embedding FILE.npy with what to compare "
-                              "it to, or --class INDEX for one of its entries"));
+    fail_without_target();
   }
   top_ = top_ == 0 ? 1 : top_;
   if (top_ > width) {

@@ -27,17 +27,21 @@ struct TargetOptions {
 
 void add_target_options(CLI::App& command, TargetOptions& options);
 
+/// Checks what can be checked of targets before the model is loaded, which takes a while: labels, files, and that an
+/// embedding model has any. Throws `InputError`.
+void check_targets(const TargetOptions& options, const Bundle& bundle);
+
 /// The targets of a batch, and what to call them.
 struct ChosenTargets {
   Target target;
   std::vector<std::vector<std::string>> names;  ///< [B][K]
 };
 
-/// Finds the targets that the options mean in a model. Everything that can be wrong with them is found when it is made.
+/// Finds the targets that the options mean in a model.
 class TargetChooser {
  public:
-  /// Throws `InputError` for an unknown class, a K or an embedding that does not fit, or an embedding model without a
-  /// target.
+  /// Throws `InputError` for whatever can be wrong with them: an unknown class, a K or an embedding that does not fit
+  /// the output, an embedding model without a target.
   TargetChooser(const TargetOptions& options, const Bundle& bundle, const Structure& structure);
 
   /// The targets for a batch whose output is `output` [B, C].
@@ -49,7 +53,7 @@ class TargetChooser {
 
   std::vector<std::string> labels_;
   int64_t top_ = 0;
-  Target fixed_;                         ///< empty: the top predictions
+  Target fixed_;  ///< empty: the top predictions
   std::vector<std::string> fixed_names_;
 };
 

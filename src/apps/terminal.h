@@ -16,8 +16,8 @@ std::string table(const std::vector<std::vector<std::string>>& rows);
 /// A score with four decimals.
 std::string score_text(double score);
 
-/// While it lives, what anything writes to stderr is lost. For picture decoders and TorchScript, which write warnings there;
-/// what is wrong comes as an exception.
+/// While it lives, what anything writes to stderr is lost. For picture decoders and TorchScript, which write warnings
+/// there; what is wrong comes as an exception.
 class QuietStderr {
  public:
   QuietStderr();
@@ -29,8 +29,8 @@ class QuietStderr {
   int saved_ = -1;
 };
 
-/// "3 of 12: cat.png" on stderr, in one line that is written over; nothing unless stderr is a terminal and there is more
-/// than one step.
+/// "3 of 12: cat.png" on stderr, in one line that is written over; nothing unless stderr is a terminal and there is
+/// more than one step.
 class Progress {
  public:
   explicit Progress(size_t steps);

@@ -1,5 +1,3 @@
-#include <legrad/heatmap.h>
-
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/isfinite.h>
 #include <ATen/ops/isnan.h>
@@ -7,6 +5,7 @@
 #include <ATen/ops/where.h>
 #include <c10/util/StringUtil.h>
 #include <legrad/error.h>
+#include <legrad/heatmap.h>
 
 #include <cstdint>
 #include <limits>

@@ -26,7 +26,8 @@ Geometry geometry(ImageSize picture, ImageSize model, Preprocessing::Resize resi
     throw InputError(c10::str("preprocess: a picture of ", picture.height, " x ", picture.width,
                               " pixels is too long for this model's centre crop; crop it first"));
   }
-  // Rounded as torchvision does: the long side down, the crop's offset to even. The addend keeps 223.9999 from being 223.
+  // Rounded as torchvision does: the long side down, the crop's offset to even. The addend keeps 223.9999 from being
+  // 223.
   constexpr double kSlack = 1e-6;
   Geometry result;
   result.resized.height = std::max(model.height, static_cast<int64_t>(height + kSlack));

@@ -20,7 +20,8 @@ struct Span {
 Span seen(int64_t picture, int64_t resized, int64_t offset, int64_t model) {
   const double scale = static_cast<double>(picture) / static_cast<double>(resized);
   const int64_t first = std::clamp<int64_t>(std::llround(static_cast<double>(offset) * scale), 0, picture - 1);
-  const int64_t end = std::clamp<int64_t>(std::llround(static_cast<double>(offset + model) * scale), first + 1, picture);
+  const int64_t end =
+      std::clamp<int64_t>(std::llround(static_cast<double>(offset + model) * scale), first + 1, picture);
   return {first, end};
 }
 

@@ -26,7 +26,14 @@ int opencv_colormap(Colormap map) {
 
 /// A heatmap in [0, 1] as bytes; NaN, which no method here gives, as 0.
 at::Tensor heat_bytes(const at::Tensor& heatmap) {
-  return heatmap.detach().to(at::kCPU, at::kFloat).nan_to_num(0).clamp(0, 1).mul(255).round().to(at::kByte).contiguous();
+  return heatmap.detach()
+      .to(at::kCPU, at::kFloat)
+      .nan_to_num(0)
+      .clamp(0, 1)
+      .mul(255)
+      .round()
+      .to(at::kByte)
+      .contiguous();
 }
 
 }  // namespace
@@ -47,9 +54,11 @@ Colormap colormap(const std::string& name) {
 
 at::Tensor overlay(const at::Tensor& image, const at::Tensor& heatmap, Colormap map, double alpha) {
   const at::Tensor picture = image::checked_image(image, "overlay");
-  if (!heatmap.defined() || heatmap.dim() != 2 || heatmap.size(0) != picture.size(0) || heatmap.size(1) != picture.size(1)) {
-    throw InputError(c10::str("overlay: expected a heatmap of the picture's size, [", picture.size(0), ", ", picture.size(1),
-                              "], got ", heatmap.defined() ? c10::str(heatmap.sizes()) : "an undefined tensor"));
+  if (!heatmap.defined() || heatmap.dim() != 2 || heatmap.size(0) != picture.size(0) ||
+      heatmap.size(1) != picture.size(1)) {
+    throw InputError(c10::str("overlay: expected a heatmap of the picture's size, [", picture.size(0), ", ",
+                              picture.size(1), "], got ",
+                              heatmap.defined() ? c10::str(heatmap.sizes()) : "an undefined tensor"));
   }
   if (!(alpha >= 0 && alpha <= 1)) {
     throw InputError(c10::str("overlay: alpha must lie in [0, 1], got ", alpha));

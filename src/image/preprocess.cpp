@@ -34,8 +34,7 @@ at::Tensor per_channel(const std::array<double, 3>& values) {
 
 at::Tensor preprocess(const at::Tensor& image, ImageSize size, const Preprocessing& preprocessing) {
   const at::Tensor bytes = image::checked_image(image, "preprocess");
-  const image::Geometry geometry =
-      image::geometry({bytes.size(0), bytes.size(1)}, size, preprocessing.resize);
+  const image::Geometry geometry = image::geometry({bytes.size(0), bytes.size(1)}, size, preprocessing.resize);
   const at::Tensor pixels = bytes.permute({2, 0, 1}).unsqueeze(0).to(at::kFloat);
   const at::Tensor whole = resized_as_pil(pixels, geometry.resized, preprocessing.interpolation);
   const at::Tensor seen = whole.narrow(2, geometry.top, size.height).narrow(3, geometry.left, size.width);

@@ -17,8 +17,8 @@ namespace legrad {
 namespace {
 
 constexpr uint64_t kMaxPixels = uint64_t{1} << 27;
-constexpr uint64_t kMaxSide = uint64_t{1} << 20;   // OpenCV's own bound
-constexpr uint64_t kMaxFile = uint64_t{1} << 30;   // 2^27 pixels of four 16-bit channels
+constexpr uint64_t kMaxSide = uint64_t{1} << 20;  // OpenCV's own bound
+constexpr uint64_t kMaxFile = uint64_t{1} << 30;  // 2^27 pixels of four 16-bit channels
 
 /// OpenCV writes warnings to stderr; what is wrong is in our exception.
 class QuietOpenCv {

@@ -36,8 +36,8 @@ std::vector<size_t> entries_named(const std::string& name, const std::vector<std
   for (const std::string& label : io::nearest_names(name, labels)) {
     nearest += (nearest.empty() ? "'" : ", '") + label + "'";
   }
-  throw InputError("unknown class '" + name + "'; the nearest of " + std::to_string(labels.size()) +
-                   " labels are " + nearest);
+  throw InputError("unknown class '" + name + "'; the nearest of " + std::to_string(labels.size()) + " labels are " +
+                   nearest);
 }
 
 int64_t checked_index(int64_t index, int64_t count) {

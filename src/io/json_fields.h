@@ -7,8 +7,8 @@
 
 namespace legrad::io {
 
-/// Reads the fields of one JSON object strictly: a field of the wrong type is a `ModelError` that names it and says what
-/// it must be. A field that is missing, or null, has no value.
+/// Reads the fields of one JSON object strictly: a field of the wrong type is a `ModelError` that names it and says
+/// what it must be. A field that is missing, or null, has no value.
 class JsonFields {
  public:
   /// `name` is the object's own name in messages, "" for the document. Throws if `object` is none.

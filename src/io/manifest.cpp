@@ -71,8 +71,8 @@ Preprocessing preprocessing(const JsonFields& fields) {
   return result;
 }
 
-/// The export, which must lie in the folder when all links are followed: a manifest from elsewhere shall not make us read
-/// other files.
+/// The export, which must lie in the folder when all links are followed: a manifest from elsewhere shall not make us
+/// read other files.
 fs::path vision(const fs::path& folder, const JsonFields& fields) {
   const std::string name = fields.string("vision");
   if (name.empty() || name.find('\0') != std::string::npos) {

@@ -9,10 +9,10 @@ namespace legrad::io {
 
 /// What the header of a NumPy array file says.
 struct NpyHeader {
-  std::string descr;             ///< dtype, such as "<f4"
-  bool fortran_order = false;    ///< first index fastest
+  std::string descr;           ///< dtype, such as "<f4"
+  bool fortran_order = false;  ///< first index fastest
   std::vector<int64_t> shape;
-  size_t data = 0;               ///< where the array starts in the file
+  size_t data = 0;  ///< where the array starts in the file
 };
 
 /// Reads the header at the start of `bytes`. Throws `InputError`, without the file's name, for what is none.

@@ -10,8 +10,8 @@ namespace legrad {
 namespace {
 
 [[noreturn]] void fail(const std::string& what, int64_t blocks) {
-  throw InputError("layers: " + what + "; the model has blocks 0 to " + std::to_string(blocks - 1) +
-                   ", or -" + std::to_string(blocks) + " to -1 counted from the end");
+  throw InputError("layers: " + what + "; the model has blocks 0 to " + std::to_string(blocks - 1) + ", or -" +
+                   std::to_string(blocks) + " to -1 counted from the end");
 }
 
 std::string quoted(std::string_view word) { return "'" + std::string(word) + "'"; }
