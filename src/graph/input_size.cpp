@@ -41,7 +41,7 @@ Weights read_weights(Graph& graph, const c10::IValue& self) {
   Weights weights;
   const std::function<void(torch::jit::Block*)> visit = [&](torch::jit::Block* block) {
     for (Node* node : block->nodes()) {
-      if (is_aten(node, "_convolution") || is_aten(node, "conv2d")) {
+      if (is_convolution(node)) {
         const auto kernel = weight_of(node->input(1), self, graph.inputs()[0]);
         const auto stride = torch::jit::toIValue(node->input(3));
         if (!weights.patches && kernel && kernel->dim() == 4) {
@@ -76,14 +76,15 @@ InputHint input_hint(const torch::jit::Module& module) {
   const auto weights = read_weights(*graph, module._ivalue());
   if (!weights.patches) return hint;
   hint.channels = weights.patches->channels;
-  constexpr int64_t kMostPrefix = 8;
+  constexpr int64_t kPrefixes[] = {0, 1, 2, 5, 4, 3, 6};  // none, class, distilled, class and 4 registers, ...
   constexpr int64_t kMostSide = 1 << 14;
   for (const auto& weight : weights.all) {
     const bool rows = (weight.dim() == 3 && weight.size(0) == 1) || weight.dim() == 2;
     if (!rows || weight.size(-1) != weights.patches->width) continue;
     const int64_t tokens = weight.size(-2);
     if (weight.dim() == 2 && tokens == weight.size(-1)) continue;  // a square linear layer
-    for (int64_t prefix = 0; prefix <= kMostPrefix && prefix + 4 <= tokens; ++prefix) {
+    for (const int64_t prefix : kPrefixes) {
+      if (prefix + 4 > tokens) continue;
       const auto side = static_cast<int64_t>(std::llround(std::sqrt(static_cast<double>(tokens - prefix))));
       const ImageSize size{side * weights.patches->patch_height, side * weights.patches->patch_width};
       if (side * side != tokens - prefix || size.height > kMostSide || size.width > kMostSide) continue;

@@ -12,6 +12,11 @@ bool is_aten(const Node* node, const char* name) {
   return kind.is_aten() && std::string_view(kind.toUnqualString()) == name;
 }
 
+bool is_convolution(const Node* node) {
+  return is_aten(node, "_convolution") || is_aten(node, "conv2d") || is_aten(node, "_convolution_mode") ||
+         is_aten(node, "convolution");
+}
+
 std::string describe(const Node* node) {
   std::string text = node->kind().toQualString();
   const auto scope = node->scopeName();

@@ -21,6 +21,9 @@ namespace aten = torch::jit::aten;
 /// Whether a node is the aten operator `name`, whatever its overload.
 bool is_aten(const Node* node, const char* name);
 
+/// Whether a node is a convolution, in any of its spellings.
+bool is_convolution(const Node* node);
+
 /// "aten::linear" and where it stands in the model's own source, in one short line.
 std::string describe(const Node* node);
 

@@ -148,11 +148,15 @@ void check_allowed(const Node* node) {
   const auto* found = node->maybeOperator();
   if (!found) refuse(node, "this LibTorch does not know it");
   const auto& schema = found->schema();
-  if (const auto handle = dispatched(schema); handle && handle->hasTag(at::Tag::nondeterministic_seeded)) {
+  // Attention counts as random because of its dropout, which is looked at where the attention is.
+  const bool attention = name == "scaled_dot_product_attention";
+  if (const auto handle = dispatched(schema); !attention && handle && handle->hasTag(at::Tag::nondeterministic_seeded)) {
     refuse(node, "it draws random numbers, so its result cannot be explained; export the model in eval mode");
   }
   for (const auto& result : schema.returns()) {
-    if (result.type()->kind() == c10::TypeKind::StringType && name != "format" && name != "percentFormat" && name != "str") {
+    // Texts of error messages are put together from pieces; nothing else makes text.
+    const bool message = name == "format" || name == "add" || name == "str";
+    if (result.type()->kind() == c10::TypeKind::StringType && !message) {
       refuse(node, "a forward that computes text is not a vision model's");
     }
   }
@@ -172,6 +176,7 @@ std::string functional_name(const Node* node) {
   const auto* schema = node->maybeSchema();
   if (!schema || !node->kind().is_aten() || !schema->is_mutable()) return {};
   const std::string name = node->kind().toQualString();
+  if (name == "aten::append") return {};  // lists have names, not memory, on a straight line
   const auto& arguments = schema->arguments();
   const auto writes = [](const c10::Argument& argument) { return argument.alias_info() && argument.alias_info()->isWrite(); };
   bool only_first = !arguments.empty() && writes(arguments[0]);
@@ -207,6 +212,11 @@ void run_bounded(const Node* node, const Step& step, Stack& stack, const Limits&
     }
   }
   step(stack);
+  for (const auto& value : stack) {
+    const bool grown = (value.isList() && static_cast<int64_t>(value.toListRef().size()) > limits.list_elements) ||
+                       (value.isString() && static_cast<int64_t>(value.toStringRef().size()) > limits.list_elements);
+    if (grown) refuse(node, "it makes a list or text of more than " + std::to_string(limits.list_elements) + " elements");
+  }
 }
 
 }  // namespace legrad::graph

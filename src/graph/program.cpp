@@ -15,22 +15,8 @@ using Stack = std::vector<c10::IValue>;
 void construct_list(const c10::ListType& type, Stack& stack) {
   c10::impl::GenericList list(type.getElementType());
   for (auto& value : stack) list.push_back(std::move(value));
-  // A list of tensors or numbers has a type of its own, which operators insist on.
-  const auto element = type.getElementType();
-  c10::IValue made;
-  if (element->isSubtypeOf(*c10::TensorType::get())) {
-    made = c10::impl::toTypedList<at::Tensor>(list);
-  } else if (element->kind() == c10::TypeKind::IntType) {
-    made = c10::impl::toTypedList<int64_t>(list);
-  } else if (element->kind() == c10::TypeKind::FloatType) {
-    made = c10::impl::toTypedList<double>(list);
-  } else if (element->kind() == c10::TypeKind::BoolType) {
-    made = c10::impl::toTypedList<bool>(list);
-  } else {
-    made = list;
-  }
   stack.clear();
-  stack.push_back(std::move(made));
+  stack.push_back(typed_list(list));
 }
 
 void construct_dict(const c10::DictType& type, Stack& stack) {
@@ -41,6 +27,21 @@ void construct_dict(const c10::DictType& type, Stack& stack) {
 }
 
 }  // namespace
+
+c10::IValue typed_list(const c10::impl::GenericList& list) {
+  const auto element = list.elementType();
+  if (element->isSubtypeOf(*c10::TensorType::get())) return c10::impl::toTypedList<at::Tensor>(list);
+  switch (element->kind()) {
+    case c10::TypeKind::IntType:
+      return c10::impl::toTypedList<int64_t>(list);
+    case c10::TypeKind::FloatType:
+      return c10::impl::toTypedList<double>(list);
+    case c10::TypeKind::BoolType:
+      return c10::impl::toTypedList<bool>(list);
+    default:
+      return list;
+  }
+}
 
 Step make_step(Node* node) {
   switch (node->kind()) {
@@ -81,6 +82,13 @@ Step make_step(Node* node) {
       break;
   }
   auto operation = node->getOperation();
+  if (node->maybeSchema() && node->schema().is_vararg()) {
+    const auto count = static_cast<int64_t>(node->inputs().size());
+    return [operation = std::move(operation), count](Stack& stack) mutable {
+      stack.emplace_back(count);
+      operation(stack);
+    };
+  }
   return [operation = std::move(operation)](Stack& stack) mutable { operation(stack); };
 }
 

@@ -15,6 +15,9 @@ namespace legrad::graph {
 /// Runs one node of a straight line on values. Shared by the straightener and by programs.
 using Step = std::function<void(std::vector<c10::IValue>& stack)>;
 
+/// A list as operators expect it: of tensors, numbers or truth values where its element type says so.
+c10::IValue typed_list(const c10::impl::GenericList& list);
+
 /// The step of a node without blocks: an operator's kernel, or the making and taking apart of a list or tuple. The node
 /// must outlive the step.
 Step make_step(Node* node);

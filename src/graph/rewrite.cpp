@@ -16,7 +16,10 @@ namespace legrad::graph {
 namespace {
 
 constexpr const char* kMultiHeadAttention = R"(
-def attention(query: Tensor, width: int, heads: int, qkv_weight: Tensor, qkv_bias: Tensor, out_weight: Tensor, out_bias: Tensor):
+def attention(query: Tensor, key: Tensor, value: Tensor, width: int, heads: int, qkv_weight: Tensor, qkv_bias: Tensor,
+              out_weight: Tensor, out_bias: Tensor, mask: Optional[Tensor]):
+    assert mask is None, "a fused attention with a mask cannot be explained"
+    assert (query is key) and (key is value), "a fused attention whose query is not its key and value cannot be explained"
     batch, tokens, _ = query.shape
     qkv = torch.linear(query, qkv_weight, qkv_bias).reshape(batch, tokens, 3, heads, width // heads).permute(2, 0, 3, 1, 4)
     context = torch.scaled_dot_product_attention(qkv[0], qkv[1], qkv[2])
@@ -33,11 +36,6 @@ std::vector<Node*> find_all(Graph& graph, const char* name) {
   };
   visit(graph.block());
   return found;
-}
-
-bool is_none(const Value* value) {
-  const auto constant = torch::jit::toIValue(value);
-  return constant && constant->isNone();
 }
 
 // Copies, casts and layout changes between a softmax and the product with V, or between Q Kᵀ and the softmax.
@@ -166,10 +164,17 @@ class AttentionBuilder {
   Value* build(const Scores& scores, Value* value, Value* replaced) {
     const bool merged = sizes(value).size() == 3;
     Value* key = call("transpose", {scores.key_transposed, constant(-2), constant(-1)});
+    auto key_fact = line_.facts.at(scores.key_transposed);
+    std::swap(key_fact.sizes.end()[-1], key_fact.sizes.end()[-2]);
+    line_.facts[key] = key_fact;
     std::array<Value*, 4> parts = {scores.query, key, value, scores.mask ? scores.mask : none()};
     if (merged) {
       for (size_t i = 0; i < parts.size(); ++i) {
-        if (i < 3 || (scores.mask && sizes(scores.mask).size() == 3)) parts[i] = call("unsqueeze", {parts[i], constant(0)});
+        if (i == 3 && (!scores.mask || sizes(scores.mask).size() != 3)) continue;
+        auto shape = line_.facts.at(parts[i]);
+        shape.sizes.insert(shape.sizes.begin(), 1);
+        parts[i] = call("unsqueeze", {parts[i], constant(0)});
+        line_.facts[parts[i]] = shape;
       }
     }
     Value* context = call("scaled_dot_product_attention", {parts[0], parts[1], parts[2], parts[3], constant(0.0),
@@ -217,14 +222,8 @@ void unfuse_attention(Graph& graph) {
   const auto plain = torch::jit::toGraphFunction(unit.get_function("attention")).graph();
   torch::jit::Inline(*plain);
   for (Node* node : fused) {
-    if (node->input(0) != node->input(1) || node->input(0) != node->input(2)) {
-      throw ModelError("a fused attention (" + describe(node) + ") whose query is not its key and value");
-    }
-    if (!is_none(node->input(9))) throw ModelError("a fused attention (" + describe(node) + ") with a mask");
     const torch::jit::WithInsertPoint guard(node);
-    const std::vector<Value*> inputs = {node->input(0), node->input(3), node->input(4), node->input(5),
-                                        node->input(6), node->input(7), node->input(8)};
-    const auto made = torch::jit::insertGraph(graph, *plain, inputs);
+    const auto made = torch::jit::insertGraph(graph, *plain, node->inputs().slice(0, 10));
     node->outputs()[0]->replaceAllUsesWith(made.at(0));
     // The second output, attention weights, is asked for by nobody who could be explained; an empty tensor stands there.
     if (node->outputs()[1]->hasUses()) node->outputs()[1]->replaceAllUsesWith(made.at(0));

@@ -106,12 +106,13 @@ class Straightener {
       case prim::Print:
         return;
       case prim::RaiseException:
-        throw ModelError("the model refuses an input of this size: " + node_message(node));
+        throw ExecutionError("the model raises an error on an image of this size: " + node_message(node));
       default:
         break;
     }
     if (is_aten(node, "warn")) return;
     if (is_dropout(node)) return run_dropout(node);
+    if (is_aten(node, "append")) return run_append(node);
     run_operator(node);
   }
 
@@ -174,6 +175,41 @@ class Straightener {
     hand_out(node->inputs()[0], node->outputs()[0]);
   }
 
+  // A list that grows becomes a longer list under the same name.
+  void run_append(Node* node) {
+    auto& list = known_.at(node->inputs()[0]);
+    auto& element = known_.at(node->inputs()[1]);
+    auto elements = list.value.toListRef().vec();
+    std::vector<Value*> places;
+    if (list.straight && list.straight->node()->kind() == prim::ListConstruct) {
+      places = list.straight->node()->inputs().vec();
+    } else if (list.straight) {
+      throw ModelError("refused " + describe(node) + ": the list was not made here");
+    }
+    Known grown{{}, nullptr, list.from_images || element.from_images, list.from_pixels || element.from_pixels};
+    if (grown.from_images && !list.straight) {
+      for (const auto& value : elements) {
+        Known constant{value};
+        places.push_back(place(constant));
+      }
+    }
+    elements.push_back(element.value);
+    if (static_cast<int64_t>(elements.size()) > options_.limits.list_elements) throw ModelError("a list of the model grows without end");
+    const auto type = node->inputs()[0]->type();
+    if (grown.from_images) {
+      places.push_back(place(element));
+      Node* made = line_.graph->create(prim::ListConstruct, places, 1);
+      made->output()->setType(type);
+      line_.graph->insertNode(made);
+      grown.straight = made->output();
+    }
+    c10::impl::GenericList values(type->expect<c10::ListType>()->getElementType());
+    for (const auto& value : elements) values.push_back(value);
+    grown.value = typed_list(values);
+    known_[node->outputs()[0]] = grown;
+    known_[node->inputs()[0]] = std::move(grown);
+  }
+
   void hand_out(Value* from, Value* to) { known_[to] = known_.at(from); }
 
   void run_operator(Node* source) {
@@ -199,7 +235,7 @@ class Straightener {
     } catch (const Error& error) {
       throw ModelError(error.what());
     } catch (const std::exception& error) {
-      throw ModelError("running the model failed at " + describe(source) + ": " + first_line(error));
+      throw ExecutionError("running the model failed at " + describe(source) + ": " + first_line(error));
     }
     if (is_shape_query(source)) from_pixels = false;
     Node* emitted = from_images ? emit(node, source->inputs(), arguments) : nullptr;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
+#include <legrad/error.h>
 #include <torch/csrc/jit/api/module.h>
 
 #include <memory>
@@ -13,6 +14,12 @@
 #include "graph/operators.h"
 
 namespace legrad::graph {
+
+/// The model itself failed on the example: an operator did not fit, or it raised an error. Perhaps the size was wrong.
+class ExecutionError : public ModelError {
+ public:
+  using ModelError::ModelError;
+};
 
 /// What was seen of a value when the model ran on the example.
 struct Fact {

@@ -192,8 +192,7 @@ Anatomy find_anatomy(const StraightLine& line, const std::unordered_map<const No
   }
   for (const size_t place : places) anatomy.tokens.push_back(points[place]);
   for (size_t i = 0; i < places.front(); ++i) {
-    if (line.facts.at(points[i]).sizes.size() == 4 && is_aten(points[i]->node(), "_convolution")) anatomy.patches = points[i];
-    if (line.facts.at(points[i]).sizes.size() == 4 && is_aten(points[i]->node(), "conv2d")) anatomy.patches = points[i];
+    if (line.facts.at(points[i]).sizes.size() == 4 && is_convolution(points[i]->node())) anatomy.patches = points[i];
   }
   if (!anatomy.poolers.empty()) {
     const auto& pooler = anatomy.poolers[0];

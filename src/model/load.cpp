@@ -166,8 +166,6 @@ std::shared_ptr<Network> build(const graph::Archive& archive, ImageSize size, in
   return network;
 }
 
-std::string text(ImageSize size) { return std::to_string(size.height) + "x" + std::to_string(size.width); }
-
 }  // namespace
 
 std::shared_ptr<const Network> load_network(const std::filesystem::path& file, const LoadOptions& options) {
@@ -187,20 +185,21 @@ std::shared_ptr<const Network> load_network(const std::filesystem::path& file, c
     if (options.input_size->height < 1 || options.input_size->width < 1) throw InputError("the input size must be positive");
     return build_at(*options.input_size);
   }
-  std::string first_failure;
+  // Only a run that fails says that a size was wrong; what is refused at one size is refused at all.
   for (const auto& size : hint.candidates) {
     try {
       return build_at(size);
-    } catch (const ModelError& error) {
-      if (first_failure.empty()) first_failure = error.what();
+    } catch (const graph::ExecutionError&) {
     }
   }
-  if (!first_failure.empty()) throw ModelError(first_failure);
   // Nothing tells the size. A common one shows whether the model could be explained at all; if so, ask.
   constexpr ImageSize kCommon{224, 224};
-  build_at(kCommon);
-  throw ModelError("the model does not tell its input size (no position embedding was found, or it fits no square grid); pass it: "
-                   "--size HxW, or LoadOptions::input_size. It runs at " + text(kCommon));
+  try {
+    build_at(kCommon);
+  } catch (const graph::ExecutionError&) {
+  }
+  throw ModelError("the input size cannot be told from the model (no position embedding was found, or it fits no square grid); pass it: "
+                   "--size HxW on the command line, LoadOptions::input_size in C++");
 }
 
 }  // namespace legrad::model
