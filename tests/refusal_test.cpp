@@ -164,6 +164,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"empty", {"empty", "archive", "zip"}}, Refusal{"text", kNoArchive}, Refusal{"pickle", kNoArchive},
         Refusal{"state_dict", {"TorchScript", "code", "export"}}, Refusal{"truncated", {"archive", "zip", "truncated", "incomplete"}},
         Refusal{"flipped_weight", kDamaged}, Refusal{"flipped_code", kDamaged},
+        Refusal{"short_weight", {"size", "bytes", "short", "damaged"}},
         // a model of another kind
         Refusal{"cnn", {"attention"}}, Refusal{"swin", {"attention", "window", "input size"}},
         Refusal{"swin", {"attention", "window"}, {.input_size = legrad::ImageSize{32, 32}, .output = ""}, "_of_known_size"},
