@@ -29,7 +29,19 @@ int fail(int code, const std::string& message) {
   return code;
 }
 
-std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+/// The line of LibTorch's many that says what is wrong: the last one of a TorchScript traceback, else the first.
+std::string telling_line(const std::string& text) {
+  constexpr const char* kBlank = " \n";
+  const size_t first = text.find_first_not_of(kBlank);
+  if (first == std::string::npos) {
+    return "something failed and did not say why";
+  }
+  if (text.find("Traceback of TorchScript") != std::string::npos) {
+    const size_t last = text.find_last_not_of(kBlank);
+    return text.substr(text.rfind('\n', last) + 1, last - text.rfind('\n', last));
+  }
+  return text.substr(first, text.find('\n', first) - first);
+}
 
 int run(int argc, char** argv) {
   CLI::App program("Explain vision transformers: where does the model look? Works on TorchScript exports as they are.",
@@ -65,9 +77,9 @@ int main(int argc, char** argv) {
     return run(argc, argv);
   } catch (const legrad::Error& error) {
     return fail(kBadInput, error.what());
-  } catch (const c10::Error& error) {  // a stack trace follows its first line
-    return fail(kInternalFault, first_line(error.what_without_backtrace()));
+  } catch (const c10::Error& error) {
+    return fail(kInternalFault, telling_line(error.what_without_backtrace()));
   } catch (const std::exception& error) {
-    return fail(kInternalFault, first_line(error.what()));
+    return fail(kInternalFault, telling_line(error.what()));
   }
 }
