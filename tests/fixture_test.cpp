@@ -1,16 +1,15 @@
 // Stock exports against the oracle (tests/oracle): structure, output, LeGrad and CheferCAM of every fixture in tests/data/fixtures.
 
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 #include <legrad/legrad.h>
-
-#include <ATen/ATen.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <map>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <sstream>
 #include <string>
@@ -71,7 +70,8 @@ std::shared_ptr<const Fixture> load_fixture(const std::string& name) {
 }
 
 /// max |found - expected| / max |expected|; infinite where the shapes differ.
-testing::AssertionResult close(const at::Tensor& found, const at::Tensor& expected, double tolerance, const std::string& what) {
+testing::AssertionResult close(const at::Tensor& found, const at::Tensor& expected, double tolerance,
+                               const std::string& what) {
   if (!found.defined() || found.sizes() != expected.sizes()) {
     return testing::AssertionFailure() << what << ": expected shape " << expected.sizes() << ", found "
                                        << (found.defined() ? found.sizes() : at::IntArrayRef{});
@@ -81,7 +81,7 @@ testing::AssertionResult close(const at::Tensor& found, const at::Tensor& expect
   std::ostringstream text;
   text << error;
   testing::Test::RecordProperty(what, text.str());  // --gtest_output=json:FILE makes a table of errors
-  if (!(error <= tolerance)) {  // NaN is not close
+  if (!(error <= tolerance)) {                      // NaN is not close
     return testing::AssertionFailure() << what << ": relative error " << error << ", allowed " << tolerance;
   }
   return testing::AssertionSuccess() << what << ": relative error " << error;
@@ -191,12 +191,15 @@ TEST_P(FixtureTest, LegradIsItsDefinition) {
     const auto name = "case" + std::to_string(number);
     const auto tolerance = test_case.at("tolerance").get<double>();
     const auto options = legrad_options(fixture(), test_case);
-    EXPECT_TRUE(close(legrad::legrad(fixture().vit, images, options), fixture().array(test_case.at("expected")), tolerance, name));
+    EXPECT_TRUE(close(legrad::legrad(fixture().vit, images, options), fixture().array(test_case.at("expected")),
+                      tolerance, name));
     if (test_case.contains("layer_maps")) {
       const auto result = legrad::legrad_by_layer(fixture().vit, images, options);
       EXPECT_TRUE(close(result.maps, fixture().array(test_case.at("expected")), tolerance, name + "_by_layer"));
-      EXPECT_TRUE(close(result.layer_scores, fixture().array(test_case.at("layer_scores")), tolerance, name + "_scores"));
-      EXPECT_TRUE(close(result.layer_maps, fixture().array(test_case.at("layer_maps")), tolerance, name + "_layer_maps"));
+      EXPECT_TRUE(
+          close(result.layer_scores, fixture().array(test_case.at("layer_scores")), tolerance, name + "_scores"));
+      EXPECT_TRUE(
+          close(result.layer_maps, fixture().array(test_case.at("layer_maps")), tolerance, name + "_layer_maps"));
     }
   });
 }
@@ -238,8 +241,8 @@ TEST(Fixtures, CoverEveryHomeReadoutAndForm) {
     found.insert(fixture.at("dtype").get<std::string>());
     found.insert(fixture.at("structure").at("readout").get<std::string>());
   }
-  for (const auto* needed : {"timm", "torchvision", "open_clip", "transformers", "trace", "script", "script+freeze", "float32",
-                             "float64", "token", "tokens", "patch tokens", "all tokens", "pooler"}) {
+  for (const auto* needed : {"timm", "torchvision", "open_clip", "transformers", "trace", "script", "script+freeze",
+                             "float32", "float64", "token", "tokens", "patch tokens", "all tokens", "pooler"}) {
     EXPECT_TRUE(found.contains(needed)) << "no fixture for " << needed;
   }
 }

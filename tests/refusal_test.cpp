@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 #include <legrad/error.h>
 #include <legrad/vit.h>
-
 #include <poll.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -16,6 +15,7 @@
 #include <csignal>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <ostream>
 #include <stdexcept>
 #include <string>
@@ -28,7 +28,7 @@ namespace {
 namespace fs = std::filesystem;
 using Seconds = std::chrono::duration<double>;
 
-constexpr double kSecondsAllowed = 5;      // of the processor, so that a busy machine fails no test
+constexpr double kSecondsAllowed = 5;  // of the processor, so that a busy machine fails no test
 constexpr int kSecondsUntilKilled = 60;
 constexpr rlim_t kAddressSpace = rlim_t{8} << 30;  // guards the machine that runs the test
 constexpr int64_t kKilobytesAllowed = 1 << 20;
@@ -42,7 +42,8 @@ struct Outcome {
 };
 
 /// Loads in this process, in `folder`, and writes the outcome's kind and message to `channel`.
-[[noreturn]] void load_in_child(const fs::path& file, const legrad::LoadOptions& options, const fs::path& folder, int channel) {
+[[noreturn]] void load_in_child(const fs::path& file, const legrad::LoadOptions& options, const fs::path& folder,
+                                int channel) {
   const rlimit limit = {kAddressSpace, kAddressSpace};
   setrlimit(RLIMIT_AS, &limit);
   fs::current_path(folder);
@@ -63,7 +64,8 @@ std::string read_until_closed(int channel, std::chrono::steady_clock::time_point
   std::string text;
   char buffer[4096];
   for (;;) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
     pollfd waiting = {channel, POLLIN, 0};
     if (left <= 0 || poll(&waiting, 1, static_cast<int>(left)) <= 0) {
       return text;
@@ -122,9 +124,9 @@ std::string lower(std::string text) {
 
 struct Refusal {
   std::string file;
-  std::vector<std::string> words;  ///< the message holds one of them, in any case
-  legrad::LoadOptions options = {};
-  std::string variant = "";        ///< what sets it apart from another load of the same file
+  std::vector<std::string> words;              ///< the message holds one of them, in any case
+  std::optional<legrad::ImageSize> size = {};  ///< given when it is loaded
+  std::string variant = {};                    ///< what sets it apart from another load of the same file
 };
 
 void PrintTo(const Refusal& refusal, std::ostream* out) { *out << refusal.file << refusal.variant << ".pt"; }
@@ -132,10 +134,12 @@ void PrintTo(const Refusal& refusal, std::ostream* out) { *out << refusal.file <
 class RefusalTest : public testing::TestWithParam<Refusal> {};
 
 TEST_P(RefusalTest, IsRefusedQuicklyAndByName) {
-  const auto& [name, words, options, variant] = GetParam();
+  const auto& [name, words, size, variant] = GetParam();
   const legrad::testing::TemporaryFolder folder;
   ASSERT_TRUE(name == "missing" || fs::exists(refusals_folder() / (name + ".pt")));
 
+  legrad::LoadOptions options;
+  options.input_size = size;
   const auto outcome = load(refusals_folder() / (name + ".pt"), options, folder.path());
 
   SCOPED_TRACE(name + ": " + outcome.message);
@@ -143,9 +147,10 @@ TEST_P(RefusalTest, IsRefusedQuicklyAndByName) {
   ASSERT_NE(outcome.kind, Outcome::Kind::kLoaded) << "was not refused";
   EXPECT_EQ(outcome.kind, Outcome::Kind::kModelError);
   EXPECT_EQ(outcome.message.find('\n'), std::string::npos) << "the message is not one line";
-  EXPECT_TRUE(std::any_of(words.begin(), words.end(), [&](const std::string& word) {
-    return lower(outcome.message).find(lower(word)) != std::string::npos;
-  })) << "the message does not say what is wrong (" << testing::PrintToString(words) << ")";
+  EXPECT_TRUE(std::any_of(
+      words.begin(), words.end(),
+      [&](const std::string& word) { return lower(outcome.message).find(lower(word)) != std::string::npos; }))
+      << "the message does not say what is wrong (" << testing::PrintToString(words) << ")";
   EXPECT_LE(outcome.seconds, kSecondsAllowed);
   EXPECT_LE(outcome.kilobytes, kKilobytesAllowed);
   EXPECT_EQ(folder.entries(), 0U) << "loading wrote a file";
@@ -160,16 +165,17 @@ INSTANTIATE_TEST_SUITE_P(
     Files, RefusalTest,
     testing::Values(
         // no model
-        Refusal{"missing", {"exist", "no such", "not found", "no model file"}}, Refusal{"folder", {"folder", "directory"}},
-        Refusal{"empty", {"empty", "archive", "zip"}}, Refusal{"text", kNoArchive}, Refusal{"pickle", kNoArchive},
-        Refusal{"state_dict", {"TorchScript", "code", "export"}}, Refusal{"truncated", {"archive", "zip", "truncated", "incomplete"}},
-        Refusal{"flipped_weight", kDamaged}, Refusal{"flipped_code", kDamaged},
-        Refusal{"short_weight", {"size", "bytes", "short", "damaged"}},
+        Refusal{"missing", {"exist", "no such", "not found", "no model file"}},
+        Refusal{"folder", {"folder", "directory"}}, Refusal{"empty", {"empty", "archive", "zip"}},
+        Refusal{"text", kNoArchive}, Refusal{"pickle", kNoArchive},
+        Refusal{"state_dict", {"TorchScript", "code", "export"}},
+        Refusal{"truncated", {"archive", "zip", "truncated", "incomplete"}}, Refusal{"flipped_weight", kDamaged},
+        Refusal{"flipped_code", kDamaged}, Refusal{"short_weight", {"size", "bytes", "short", "damaged"}},
         // a model of another kind
         Refusal{"cnn", {"attention"}}, Refusal{"swin", {"attention", "window", "input size"}},
-        Refusal{"swin", {"attention", "window"}, {.input_size = legrad::ImageSize{32, 32}, .output = ""}, "_of_known_size"},
-        Refusal{"text_ids", {"input", "image"}}, Refusal{"from_tokens", {"input", "image"}}, Refusal{"two_images", {"input"}},
-        Refusal{"no_output_row", {"output"}}, Refusal{"quantised", {"quanti"}},
+        Refusal{"swin", {"attention", "window"}, legrad::ImageSize{32, 32}, "_of_known_size"},
+        Refusal{"text_ids", {"input", "image"}}, Refusal{"from_tokens", {"input", "image"}},
+        Refusal{"two_images", {"input"}}, Refusal{"no_output_row", {"output"}}, Refusal{"quantised", {"quanti"}},
         // one line that cannot be explained rightly
         Refusal{"training_dropout", {"dropout", "training"}}, Refusal{"adds_noise", {"rand"}},
         Refusal{"branches_on_pixels", {"branch", "pixel", "depends", "prim::If"}},
@@ -177,11 +183,14 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"mixes_images", {"batch", "other images", "images of"}},
         Refusal{"foreign_operator", {"legrad_test_foreign"}},
         // code that would do harm
-        Refusal{"writes_a_file", {"aten::save", "torch.save", "file"}}, Refusal{"state_writes_a_file", {"__setstate__"}},
-        Refusal{"state_loops_for_ever", {"__setstate__"}}, Refusal{"loops_for_ever", kLoop}, Refusal{"loops_long", kLoop},
+        Refusal{"writes_a_file", {"aten::save", "torch.save", "file"}},
+        Refusal{"state_writes_a_file", {"__setstate__"}}, Refusal{"state_loops_for_ever", {"__setstate__"}},
+        Refusal{"loops_for_ever", kLoop}, Refusal{"loops_long", kLoop},
         Refusal{"loops_nested", {"loop", "iterations", "trips", "steps", "operations"}},
-        Refusal{"zeros_of_terabytes", kSize}, Refusal{"repeats_to_terabytes", kSize}, Refusal{"doubles_to_terabytes", kSize},
-        Refusal{"list_of_terabytes", {"bytes", "elements", "memory", "GiB", "MiB", "large", "size", "list", "aten::mul"}},
+        Refusal{"zeros_of_terabytes", kSize}, Refusal{"repeats_to_terabytes", kSize},
+        Refusal{"doubles_to_terabytes", kSize},
+        Refusal{"list_of_terabytes",
+                {"bytes", "elements", "memory", "GiB", "MiB", "large", "size", "list", "aten::mul"}},
         Refusal{"text_of_terabytes", {"bytes", "memory", "GiB", "MiB", "large", "size", "text", "string", "str"}}),
     [](const auto& info) { return info.param.file + info.param.variant; });
 
