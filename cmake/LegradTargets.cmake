@@ -19,11 +19,12 @@ function(legrad_reuse_precompiled_torch target)
   target_precompile_headers(${target} REUSE_FROM legrad)
 endfunction()
 
-# A program of this project, put in <build>/bin, which finds torch's libraries when installed too.
+# A program of this project, put in <build>/bin, which finds torch's libraries when installed too. (Named outright: CMake's
+# INSTALL_RPATH_USE_LINK_PATH leaves out what lies inside the checkout, as .deps/ does.)
 function(legrad_add_program target)
   add_executable(${target} ${ARGN})
   legrad_compile_options(${target})
   set_target_properties(${target} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin"
-    INSTALL_RPATH_USE_LINK_PATH ON)
+    INSTALL_RPATH "$<TARGET_FILE_DIR:legrad::torch>")
 endfunction()
