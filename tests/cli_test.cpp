@@ -164,6 +164,7 @@ TEST_F(Program, PicturesOfOneNameDoNotOverwriteEachOther) {
   const Arguments both = {"explain", "--model", kModel, "--image", path("scene.png"), path("more/scene.png")};
   succeeds(both + Arguments{"--class", "0", "--npy", "--out", path("out")});
   EXPECT_EQ(folder_.entries(), before_ + 5);
+  EXPECT_TRUE(fs::exists(path("out/scene-2-" + Bundle::open(kModel).labels[0] + ".png")));
   EXPECT_FALSE(at::equal(read_npy(path("out/scene.npy")), read_npy(path("out/scene-2.npy"))));
 }
 
@@ -397,7 +398,7 @@ TEST_F(Program, RefusesArraysThatDoNotFit) {
   refuses_array(at::rand({1, 4, 112, 112}), "");
   refuses_array(at::rand({1, 3, 37, 112}), "");
   refuses_array(at::ones({1, 3, 112, 112}, at::kByte), "Byte");
-  refuses_array(at::full({1, 3, 112, 112}, std::numeric_limits<float>::infinity()), "infinite");
+  refuses_array(at::full({1, 3, 112, 112}, std::numeric_limits<float>::infinity()), "batch.npy' holds NaN");
   const std::string bytes = testing::file_bytes(folder_ / "batch.npy");
   folder_.write("cut.npy", bytes.substr(0, bytes.size() - 1));
   refuses({"explain", "--model", kModel, "--input-npy", path("cut.npy"), "--out", path("out")}, "the file holds");
