@@ -8,7 +8,7 @@ For every picture and every class in it, a method's map for that class is held a
   mIoU          mean of that and of the background's IoU
 
 Three rows say what the figures are worth: raw attention (the same map for every class), a random map and a blob in the
-middle of the picture, which know nothing. Maps come from the program (--program build/legrad, run once a picture), from
+middle of the picture, which know nothing. Maps come from the program (--program build/legrad, run once a class), from
 plain PyTorch autograd (--python), or from folders of PICTURE.npy, [K, H, W], the picture's classes in the order of their
 first annotation (--maps NAME=DIR).
 """
@@ -79,19 +79,27 @@ def read_pictures(folder: Path, limit: int | None) -> list[Picture]:
     return pictures
 
 
-def program_maker(program: Path, model: Path, arguments: list[str], folder: Path) -> MapMaker:
-    """Maps by running the program, which writes PICTURE.npy into `folder`."""
+class ProgramMaps:
+    """Maps by running the program: once a class, on all the pictures that have it, as loading takes longer than explaining."""
 
-    def make(file: Path, names: list[str]) -> np.ndarray:
-        classes = [part for name in names for part in ("--class", name)]
-        command = [str(program), "explain", "--model", str(model), "--image", str(file), *classes, *arguments,
-                   "--npy", "--out", str(folder)]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode != 0:
-            sys.exit(f"{' '.join(command)}\nended with {done.returncode}: {done.stderr.strip()}")
-        return np.load(folder / f"{file.stem}.npy")
+    def __init__(self, command: list[str], pictures: list[Picture], folder: Path) -> None:
+        self._command, self._pictures, self._folder = command, pictures, folder
+        self._done: dict[str, Path] = {}
 
-    return make
+    def _run(self, name: str) -> Path:
+        """Explain class `name` wherever it is; returns the folder with PICTURE.npy, [1, H, W]."""
+        if name not in self._done:
+            files = [str(p.file) for p in self._pictures if name in p.masks]
+            out = self._folder / f"class-{len(self._done):03d}"
+            command = [*self._command, "--image", *files, "--class", name, "--npy", "--out", str(out)]
+            done = subprocess.run(command, capture_output=True, text=True)
+            if done.returncode != 0:
+                sys.exit(f"{self._command[0]} ended with {done.returncode} for class {name!r}: {done.stderr.strip()}")
+            self._done[name] = out
+        return self._done[name]
+
+    def __call__(self, file: Path, names: list[str]) -> np.ndarray:
+        return np.concatenate([np.load(self._run(name) / f"{file.stem}.npy") for name in names])
 
 
 def python_maker(reference: ReferenceModel, readout: str) -> MapMaker:
@@ -161,14 +169,17 @@ def parse_arguments() -> argparse.Namespace:
     return options
 
 
-def make_rows(options: argparse.Namespace, reference: ReferenceModel, scratch: Path) -> dict[str, MapMaker]:
+def make_rows(
+    options: argparse.Namespace, reference: ReferenceModel, pictures: list[Picture], scratch: Path
+) -> dict[str, MapMaker]:
     """Everything to measure, by the name of its row."""
     rows: dict[str, MapMaker] = {}
     if options.program:
         for name in options.methods:
             folder = (options.keep or scratch) / name
             folder.mkdir(parents=True, exist_ok=True)
-            rows[name] = program_maker(options.program, options.model, METHODS[name][0], folder)
+            command = [str(options.program), "explain", "--model", str(options.model), *METHODS[name][0]]
+            rows[name] = ProgramMaps(command, pictures, folder)
     if options.python:
         for name, (_, readout) in METHODS.items():
             if readout is not None:
@@ -203,7 +214,7 @@ def main() -> int:
     print(f"\n{'map':28s} {'pointing':>16s} {'IoU':>16s} {'mIoU':>16s}")
     results: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as scratch:
-        for name, make in make_rows(options, reference, Path(scratch)).items():
+        for name, make in make_rows(options, reference, pictures, Path(scratch)).items():
             row = results[name] = measure(make, pictures, options.within)
             cells = (f"{row[c]['value']:.3f} ± {row[c]['error']:.3f}" for c in ("pointing", "iou", "miou"))
             print(f"{name:28s} " + " ".join(f"{cell:>16s}" for cell in cells), flush=True)

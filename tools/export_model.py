@@ -79,6 +79,11 @@ def main() -> int:
     size = state["model_options"]["img_size"]
     cells = size // state["model_options"]["patch_size"]
 
+    bent_at, fraction = state["anchor"]
+    schedule = {"ends_at": state["scenes"]}
+    if fraction > 0:  # the budget was changed on the way
+        schedule |= {"bent_at": int(bent_at), "fraction_done_there": round(fraction, 4)}
+
     options.out.mkdir(parents=True, exist_ok=True)
     archive = export(model, size, options.out / "vision.ts")
     accuracy = held_out_accuracy(archive, SceneMaker(classes, options.font), options.held_out_count, size)
@@ -100,7 +105,7 @@ def main() -> int:
             "data": "emoji scenes, image-level labels only",
             "seed": state["seed"],
             "scenes_seen": state["seen"],
-            "scenes_planned": state["scenes"],
+            "schedule": schedule,
             "seconds": round(state["seconds"]),
             "held_out": {
                 "top1_in_set": round(accuracy, 4), "count": options.held_out_count, "seed": HELD_OUT_SEED,
