@@ -80,7 +80,7 @@ fs::path vision(const fs::path& folder, const JsonFields& fields) {
   }
   std::error_code error;
   const fs::path root = fs::canonical(folder, error);
-  const fs::path file = error ? fs::path() : fs::canonical(root / name, error);
+  fs::path file = error ? fs::path() : fs::canonical(root / name, error);
   if (error) {
     throw ModelError("field 'vision' names '" + name + "', which is not there");
   }
@@ -95,7 +95,7 @@ fs::path vision(const fs::path& folder, const JsonFields& fields) {
 }
 
 std::string kind(const JsonFields& fields) {
-  const std::string kind = fields.string("kind");
+  std::string kind = fields.string("kind");
   if (kind != "classifier" && kind != "embedding" && kind != "clip" && kind != "siglip") {
     fields.fail("kind", "\"classifier\", \"embedding\", \"clip\" or \"siglip\"");
   }
