@@ -3,14 +3,19 @@
 #include <c10/util/Exception.h>
 #include <caffe2/serialize/inline_container.h>
 #include <legrad/error.h>
+#include <torch/csrc/jit/ir/constants.h>
 #include <torch/csrc/jit/serialization/import.h>
 
 #include <algorithm>
 #include <array>
 #include <cstring>
 #include <fstream>
+#include <functional>
 #include <memory>
+#include <set>
+#include <sstream>
 #include <string_view>
+#include <unordered_set>
 
 #include "graph/ir.h"
 #include "graph/zip_check.h"
@@ -82,6 +87,46 @@ void check_code(const std::string& text, const std::string& record) {
   check_namespaces(code, record);
 }
 
+// Every tensor of a module: attributes at any depth, and constants in the code.
+std::vector<at::Tensor> all_tensors(const torch::jit::Module& module) {
+  std::vector<at::Tensor> tensors;
+  c10::IValue::HashAliasedIValues values;
+  c10::IValue(module._ivalue()).getSubValues(values);
+  for (const auto& value : values) {
+    if (value.isTensor()) tensors.push_back(value.toTensor());
+  }
+  const std::function<void(const torch::jit::Block*)> visit = [&](const torch::jit::Block* block) {
+    for (const Node* node : block->nodes()) {
+      if (node->kind() == prim::Constant) {
+        const auto constant = torch::jit::toIValue(node->output());
+        if (constant && constant->isTensor()) tensors.push_back(constant->toTensor());
+      }
+      for (const auto* inner : node->blocks()) visit(inner);
+    }
+  };
+  for (const auto& part : module.modules()) {
+    for (const auto& method : part.get_methods()) visit(method.graph()->block());
+  }
+  return tensors;
+}
+
+// LibTorch takes a weight's size from its description and does not look at how many bytes there are.
+void check_storages(const torch::jit::Module& module, std::multiset<size_t> records, const std::string& name) {
+  std::unordered_set<const void*> seen;
+  for (const auto& tensor : all_tensors(module)) {
+    if (!tensor.defined() || !tensor.has_storage() || tensor.storage().nbytes() == 0) continue;
+    if (!seen.insert(tensor.storage().unsafeGetStorageImpl()).second) continue;
+    const auto record = records.find(tensor.storage().nbytes());
+    if (record == records.end()) {
+      std::ostringstream shape;
+      shape << tensor.sizes();
+      throw ModelError(name + " is damaged (a weight of shape " + shape.str() + " has a size of " +
+                       std::to_string(tensor.storage().nbytes()) + " bytes, and no record has so many); export it again");
+    }
+    records.erase(record);
+  }
+}
+
 }  // namespace
 
 Archive open_archive(const std::filesystem::path& file, c10::Device device) {
@@ -108,8 +153,11 @@ Archive open_archive(const std::filesystem::path& file, c10::Device device) {
       const auto [data, size] = reader.getRecord(record);
       check_code(std::string(static_cast<const char*>(data.get()), size), name + ": " + record);
     }
+    std::multiset<size_t> record_sizes;
+    for (const auto& record : records) record_sizes.insert(reader.getRecordSize(record));
     Archive archive{torch::jit::load(file.string(), device), "TorchScript"};
     archive.module.eval();
+    check_storages(archive.module, record_sizes, name);
     return archive;
   } catch (const Error&) {
     throw;

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include "graph/stream.h"
+
 namespace legrad::graph {
 namespace {
 
@@ -15,18 +17,44 @@ struct Piece {
   std::unordered_map<const Value*, Value*> copies;
 };
 
-// The nodes that `outputs` need and `inputs` do not give, in the line's order.
-std::vector<Node*> needed(const StraightLine& line, const std::vector<Value*>& inputs, const std::vector<Value*>& outputs) {
-  std::unordered_set<const Value*> wanted(outputs.begin(), outputs.end());
-  for (const Value* input : inputs) wanted.erase(input);
+// What a piece is cut along: its inputs, and where sizes are read from. A size of a tensor outside the piece is the size of
+// an input of the same shape, so that it follows the piece's own batch and rows.
+class Seam {
+ public:
+  Seam(const StraightLine& line, const std::vector<Value*>& inputs) : line_(line), inputs_(inputs), carrying_(carriers(line)) {}
+
+  bool is_input(const Value* value) const { return std::find(inputs_.begin(), inputs_.end(), value) != inputs_.end(); }
+
+  /// The value a node reads in the piece in place of `value`.
+  const Value* stand_in(const Node* node, const Value* value) const {
+    if (!is_shape_query(node) || is_input(value) || value == line_.images() || carrying_.count(value) == 0) return value;
+    const auto fact = line_.facts.find(value);
+    if (fact == line_.facts.end()) return value;
+    for (const Value* input : inputs_) {
+      if (line_.facts.at(input).sizes == fact->second.sizes) return input;
+    }
+    return value;
+  }
+
+ private:
+  const StraightLine& line_;
+  const std::vector<Value*>& inputs_;
+  std::unordered_set<const Value*> carrying_;
+};
+
+// The nodes that `outputs` need and the seam's inputs do not give, in the line's order.
+std::vector<Node*> needed(const StraightLine& line, const Seam& seam, const std::vector<Value*>& outputs) {
+  std::unordered_set<const Value*> wanted;
+  const auto want = [&](const Value* value) {
+    if (!seam.is_input(value)) wanted.insert(value);
+  };
+  for (const Value* output : outputs) want(output);
   std::vector<Node*> nodes;
   for (Node* node : line.graph->nodes().reverse()) {
     const auto is_wanted = [&](const Value* value) { return wanted.count(value) > 0; };
     if (std::none_of(node->outputs().begin(), node->outputs().end(), is_wanted)) continue;
     nodes.push_back(node);
-    for (const Value* input : node->inputs()) {
-      if (std::find(inputs.begin(), inputs.end(), input) == inputs.end()) wanted.insert(input);
-    }
+    for (const Value* input : node->inputs()) want(seam.stand_in(node, input));
   }
   std::reverse(nodes.begin(), nodes.end());
   return nodes;
@@ -34,6 +62,7 @@ std::vector<Node*> needed(const StraightLine& line, const std::vector<Value*>& i
 
 Piece copy_piece(const StraightLine& line, const std::vector<Value*>& inputs, const std::vector<Value*>& outputs,
                  const std::string& name) {
+  const Seam seam(line, inputs);
   Piece piece;
   const auto add_input = [&](const Value* value) {
     Value* input = piece.graph->addInput();
@@ -41,16 +70,14 @@ Piece copy_piece(const StraightLine& line, const std::vector<Value*>& inputs, co
     return input;
   };
   for (const Value* value : inputs) piece.copies[value] = add_input(value);
-  Value* images = add_input(line.images());
-  piece.copies.emplace(line.images(), images);
-  const bool images_given = std::find(inputs.begin(), inputs.end(), line.images()) != inputs.end();
-  for (Node* node : needed(line, inputs, outputs)) {
+  piece.copies.emplace(line.images(), add_input(line.images()));
+  for (Node* node : needed(line, seam, outputs)) {
     std::vector<Value*> copied;
     for (const Value* input : node->inputs()) {
-      if (input == line.images() && !images_given && !is_shape_query(node)) {
+      if (input == line.images() && !seam.is_input(input) && !is_shape_query(node)) {
         throw ModelError(name + " depends on the images by another way than its tokens (" + describe(node) + ")");
       }
-      copied.push_back(piece.copies.at(input));
+      copied.push_back(piece.copies.at(seam.stand_in(node, input)));
     }
     Node* made = piece.graph->create(node->kind(), copied, node->outputs().size());
     made->copyAttributes(*node);

@@ -75,6 +75,7 @@ InputHint input_hint(const torch::jit::Module& module) {
   torch::jit::Inline(*graph);
   const auto weights = read_weights(*graph, module._ivalue());
   if (!weights.patches) return hint;
+  hint.patches = true;
   hint.channels = weights.patches->channels;
   constexpr int64_t kPrefixes[] = {0, 1, 2, 5, 4, 3, 6};  // none, class, distilled, class and 4 registers, ...
   constexpr int64_t kMostSide = 1 << 14;

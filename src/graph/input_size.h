@@ -11,6 +11,7 @@ namespace legrad::graph {
 /// What a module's patch embedding (the first convolution the images meet) and position embedding (a weight [1, N, d] or
 /// [N, d] whose d is the convolution's) tell of its input.
 struct InputHint {
+  bool patches = false;  ///< whether there is a convolution at all
   int64_t channels = 3;
   std::vector<ImageSize> candidates;  ///< the likeliest first; empty where nothing tells
 };

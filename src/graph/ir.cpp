@@ -32,9 +32,14 @@ std::string first_line(const std::exception& error) {
   // An interpreter's error starts with the source it stood at; what went wrong comes last, after "RuntimeError: ".
   while (std::getline(lines, line)) {
     if (line.empty()) continue;
-    if (const auto at = line.find("Error: "); at != std::string::npos && !kept.empty()) return line.substr(at + 7);
+    if (const auto at = line.find("Error: "); at != std::string::npos && !kept.empty()) {
+      kept = line.substr(at + 7);
+      break;
+    }
     if (kept.empty()) kept = line;
   }
+  // A damaged file's own bytes may be quoted in there.
+  std::erase_if(kept, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 127; });
   return kept;
 }
 

@@ -238,6 +238,7 @@ class Straightener {
       throw ExecutionError("running the model failed at " + describe(source) + ": " + first_line(error));
     }
     if (is_shape_query(source)) from_pixels = false;
+    if (from_pixels) check_no_number(source);
     Node* emitted = from_images ? emit(node, source->inputs(), arguments) : nullptr;
     for (size_t i = 0; i < source->outputs().size(); ++i) {
       Known result{stack.at(i), emitted ? emitted->outputs()[i] : nullptr, from_images, from_pixels};
@@ -246,6 +247,18 @@ class Straightener {
     }
     // Whoever reads the first argument later must see what was written into it.
     if (node != source) known_[source->inputs()[0]] = known_.at(source->outputs()[0]);
+  }
+
+  // A number read out of a tensor cannot be followed back to its pixels by a gradient, nor per image.
+  static void check_no_number(const Node* node) {
+    for (const Value* output : node->outputs()) {
+      const auto kind = output->type()->kind();
+      const bool number = kind == c10::TypeKind::IntType || kind == c10::TypeKind::FloatType || kind == c10::TypeKind::NumberType;
+      if (number) {
+        throw ModelError("the model turns what is in the image into a number (" + describe(node) +
+                         "), through which no gradient leads; export a model that keeps it a tensor");
+      }
+    }
   }
 
   // Appends a node to the straight line, its inputs as they were after retargeting.
@@ -444,9 +457,13 @@ StraightLine straighten(const torch::jit::Module& module, const at::Tensor& imag
   check_allowed(*source);
   unfuse_attention(*source);
 
+  auto bounded = options;
+  constexpr int64_t kLeast = int64_t{64} << 20;
+  constexpr int64_t kTimesImages = 2048;  // an eager attention at 896² with patches of 8 and 16 heads needs half of it
+  bounded.limits.bytes = std::clamp<int64_t>(images.nbytes() * kTimesImages, kLeast, options.limits.bytes);
   StraightLine line;
   line.graph = std::make_shared<Graph>();
-  Straightener straightener(options, line);
+  Straightener straightener(bounded, line);
   const auto& arguments = method->function().getSchema().arguments();
   straightener.bind(source->inputs()[0], {IValue(module._ivalue())});
   bool bound = false;

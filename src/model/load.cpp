@@ -185,6 +185,9 @@ std::shared_ptr<const Network> load_network(const std::filesystem::path& file, c
     if (options.input_size->height < 1 || options.input_size->width < 1) throw InputError("the input size must be positive");
     return build_at(*options.input_size);
   }
+  if (!hint.patches) {
+    throw ModelError("no patch embedding was found (a convolution over images [B, C, H, W]); expected a vision tower that takes images");
+  }
   // Only a run that fails says that a size was wrong; what is refused at one size is refused at all.
   for (const auto& size : hint.candidates) {
     try {

@@ -231,8 +231,8 @@ void measure(Network& network, const at::Tensor& images, const at::Tensor& outpu
   const auto replayed = measurement.replay();
   const double error = difference(replayed, output.narrow(0, 0, 1));
   if (!(error <= tolerance(network.structure.dtype))) {
-    throw ModelError("the model cut into stages does not give its own output (relative difference " + std::to_string(error) +
-                     "); it cannot be explained rightly");
+    throw ModelError("one image alone does not give the output it gave beside another (relative difference " + std::to_string(error) +
+                     "): the model mixes the images of a batch, or has parts that could not be told apart; it cannot be explained rightly");
   }
   measurement.find_patches();
   measurement.find_readout_rows();

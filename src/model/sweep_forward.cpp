@@ -101,13 +101,14 @@ class ForwardSweep {
     const int64_t batch = tokens.size(0);
     const int64_t per_pass = std::max<int64_t>(1, kRowsPerPass / (batch * context.size(2)));
     int64_t targets = count_targets(network_.structure, batch, context);
-    for (int64_t first = 0; first == 0 || first < targets; first += per_pass) {
+    int64_t most = 0;
+    for (int64_t first = 0; first == 0 || first < targets; first += most) {
       const GradScope scope(true);
-      const int64_t most = targets < 0 ? 1 : std::min(per_pass, targets - first);
+      most = targets < 0 ? 1 : std::min(per_pass, targets - first);
       const auto leaf = context.detach().repeat({most, 1, 1, 1}).requires_grad_();
       const auto output = run(leaf, tokens.repeat({most, 1, 1}));
       if (keep_output && first == 0) output_ = output.narrow(0, 0, batch).detach();
-      if (targets < 0) targets = target_.count(output.narrow(0, 0, batch));
+      if (targets < 0) targets = targets_ = target_.count(output.narrow(0, 0, batch).detach());
       std::vector<at::Tensor> scores;
       for (int64_t i = 0; i < most; ++i) scores.push_back(target_.score(output.narrow(0, i * batch, batch), first + i));
       const auto stacked = at::stack(scores);  // [T, B]

@@ -1,0 +1,161 @@
+// Times an explanation against a plain forward of the same file, interleaved in one run, so that their ratio means something
+// on a busy machine. Prints one JSON object.
+
+#include <ATen/Parallel.h>
+#include <legrad/legrad.h>
+#include <torch/script.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "peak_memory.h"
+
+namespace {
+
+struct Options {
+  std::string model;
+  std::string size;
+  std::string method = "legrad";
+  std::string readout = "auto";
+  int64_t batch = 1;
+  int64_t targets = 1;
+  int threads = 0;
+  int runs = 15;
+  bool json = false;
+};
+
+double milliseconds(const std::function<void()>& work) {
+  const auto start = std::chrono::steady_clock::now();
+  work();
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const size_t middle = values.size() / 2;
+  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+}
+
+legrad::ImageSize parse_size(const std::string& text) {
+  const auto cross = text.find('x');
+  if (cross == std::string::npos) throw legrad::InputError("--size " + text + ": expected HxW, as in 224x224");
+  try {
+    return {std::stoll(text.substr(0, cross)), std::stoll(text.substr(cross + 1))};
+  } catch (const std::exception&) {
+    throw legrad::InputError("--size " + text + ": expected HxW, as in 224x224");
+  }
+}
+
+legrad::Readout parse_readout(const std::string& name) {
+  if (name == "model") return legrad::Readout::kModel;
+  if (name == "token_mean") return legrad::Readout::kTokenMean;
+  return legrad::Readout::kAuto;
+}
+
+// The best plain forward a user could have: the archive as it is, or frozen, whichever is faster here.
+torch::jit::Module faster_of_original_and_frozen(const std::string& file, const at::Tensor& images, std::string& which) {
+  auto original = torch::jit::load(file);
+  original.eval();
+  which = "original";
+  torch::jit::Module frozen;
+  try {
+    frozen = torch::jit::freeze(original.clone());
+  } catch (const std::exception&) {
+    return original;  // a frozen archive cannot be frozen again
+  }
+  const auto time = [&](torch::jit::Module& module) {
+    std::vector<double> times;
+    constexpr int kRuns = 7;
+    for (int i = 0; i < kRuns; ++i) times.push_back(milliseconds([&] { module.forward({images}); }));
+    return median({times.begin() + 3, times.end()});
+  };
+  if (time(frozen) >= time(original)) return original;
+  which = "frozen";
+  return frozen;
+}
+
+nlohmann::json measure(const Options& options) {
+  if (options.threads > 0) at::set_num_threads(options.threads);
+  legrad::LoadOptions load;
+  if (!options.size.empty()) load.input_size = parse_size(options.size);
+  const auto vit = legrad::Vit::load(options.model, load);
+  const auto& structure = vit.structure();
+  const c10::InferenceMode inference;
+  const auto images =
+      at::rand({options.batch, structure.channels, structure.input.height, structure.input.width}).to(structure.dtype);
+
+  std::vector<int64_t> classes(options.targets);
+  std::iota(classes.begin(), classes.end(), 0);
+  const auto explain = [&] {
+    if (options.method == "chefer_cam") return legrad::chefer_cam(vit, images, {.targets = classes, .layers = {}});
+    legrad::LegradOptions how;
+    how.targets = classes;
+    how.readout = parse_readout(options.readout);
+    return legrad::legrad(vit, images, how);
+  };
+
+  std::string plain_form;
+  auto plain = faster_of_original_and_frozen(options.model, images, plain_form);
+  explain();
+  plain.forward({images});
+  const double extra = legrad::bench::peak_above_now([&] { explain(); });
+  std::vector<double> forward_times;
+  std::vector<double> explain_times;
+  for (int run = 0; run < options.runs; ++run) {
+    forward_times.push_back(milliseconds([&] { plain.forward({images}); }));
+    explain_times.push_back(milliseconds([&] { explain(); }));
+  }
+  const double forward_ms = median(forward_times);
+  const double explain_ms = median(explain_times);
+  return {{"forward_ms", forward_ms},
+          {"explain_ms", explain_ms},
+          {"ratio", explain_ms / forward_ms},
+          {"extra_mib", extra},
+          {"forward", plain_form},
+          {"method", options.method},
+          {"readout", options.readout},
+          {"size", std::to_string(structure.input.height) + "x" + std::to_string(structure.input.width)},
+          {"batch", options.batch},
+          {"targets", options.targets},
+          {"threads", at::get_num_threads()},
+          {"runs", options.runs}};
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  CLI::App app("Times an explanation against the faster of the plain and the frozen forward of a TorchScript ViT.");
+  app.add_option("--model", options.model, "TorchScript file")->required()->check(CLI::ExistingFile);
+  app.add_option("--size", options.size, "Input size HxW [what the file says]");
+  app.add_option("--batch", options.batch, "Images in a call")->check(CLI::Range(1, 1024))->capture_default_str();
+  app.add_option("--targets", options.targets, "Targets in a call")->check(CLI::Range(1, 1024))->capture_default_str();
+  app.add_option("--method", options.method, "legrad or chefer_cam")->check(CLI::IsMember({"legrad", "chefer_cam"}))->capture_default_str();
+  app.add_option("--readout", options.readout, "auto, model or token_mean")
+      ->check(CLI::IsMember({"auto", "model", "token_mean"}))
+      ->capture_default_str();
+  app.add_option("--threads", options.threads, "CPU threads [all cores]")->check(CLI::Range(1, 1024));
+  app.add_option("--runs", options.runs, "Interleaved runs; medians are printed")->check(CLI::Range(1, 100000))->capture_default_str();
+  app.add_flag("--json", options.json, "One JSON object on one line and nothing else");
+  try {
+    app.parse(argc, argv);
+    const auto result = measure(options);
+    std::cout << result.dump(options.json ? -1 : 2) << "\n";
+    return 0;
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  } catch (const legrad::Error& error) {
+    std::cerr << "legrad_bench: error: " << error.what() << "\n";
+    return 2;
+  } catch (const std::exception& error) {
+    std::cerr << "legrad_bench: internal error: " << std::string(error.what()).substr(0, std::string(error.what()).find('\n')) << "\n";
+    return 1;
+  }
+}

@@ -1,0 +1,238 @@
+#include <c10/core/InferenceMode.h>
+#include <c10/core/CPUAllocator.h>
+#include <gtest/gtest.h>
+#include <legrad/legrad.h>
+#include <torch/torch.h>
+
+#include <atomic>
+#include <thread>
+
+#include "message_of.h"
+#include "temporary_folder.h"
+#include "tiny_vit.h"
+
+namespace legrad {
+namespace {
+
+using testing::TinyVit;
+
+double relative(const at::Tensor& a, const at::Tensor& b) {
+  return ((a - b).abs().max() / b.abs().max()).item<double>();
+}
+
+class VitTest : public ::testing::Test {
+ protected:
+  VitTest() {
+    model_.fill(1);
+    model_.save(file());
+    torch::manual_seed(7);
+    images_ = at::randn({2, 3, model_.image, model_.image}, at::kDouble);
+  }
+  std::filesystem::path file() const { return folder_.path() / "vit.pt"; }
+
+  testing::TemporaryFolder folder_;
+  TinyVit model_;
+  at::Tensor images_;
+};
+
+// Equation 8: s(A + δA) = s(A) + <∂s/∂A, δA> + O(|δA|²), with the δA of one map entry after the other.
+class SensitivityWatcher : public ForwardWatcher {
+ public:
+  BlockScore wants(int64_t) const override { return BlockScore::kModel; }
+  void on_gradient(const ScoreGradient& gradient) override {
+    auto full = at::zeros({gradient.attention->batch(), gradient.attention->heads(), gradient.attention->queries(),
+                           gradient.attention->tokens()},
+                          at::kDouble);
+    const auto given = gradient.attention->gradient_rows(gradient.context_gradient)[0];
+    for (size_t i = 0; i < gradient.rows->size(); ++i) full.select(2, gradient.rows->at(i)).copy_(given.select(2, i));
+    gradients.push_back(full);
+  }
+  std::vector<at::Tensor> gradients;
+};
+
+TEST_F(VitTest, GradientAtTheAttentionMapIsAFiniteDifference) {
+  const auto vit = Vit::load(file());
+  SensitivityWatcher watcher;
+  vit.sweep(images_, Target{3}, {&watcher});
+  ASSERT_EQ(watcher.gradients.size(), 2);
+  auto x = model_.embed(images_);
+  for (int64_t l = 0; l < model_.blocks; ++l) {
+    const auto [a, v] = model_.attention(x, l);
+    const auto score = [&](const at::Tensor& map) { return model_.readout(model_.finish(x, map, v, l)).select(1, 3).sum().item<double>(); };
+    constexpr double kStep = 1e-5;
+    auto differences = at::zeros_like(a);
+    for (const int64_t row : {0L, 5L}) {
+      for (int64_t head = 0; head < model_.heads; ++head) {
+        for (int64_t column = 0; column < model_.tokens(); ++column) {
+          auto plus = a.clone();
+          auto minus = a.clone();
+          plus[1][head][row][column] += kStep;
+          minus[1][head][row][column] -= kStep;
+          differences[1][head][row][column] = (score(plus) - score(minus)) / (2 * kStep);
+        }
+      }
+    }
+    EXPECT_LT(relative(watcher.gradients[l][1].select(1, 0), differences[1].select(1, 0)), 1e-7) << "block " << l;
+    // The class token's row alone matters to a readout of the class token.
+    EXPECT_LT(differences[1].select(1, 5).abs().max().item<double>(), 1e-9);
+    x = model_.finish(x, a, v, l);
+  }
+}
+
+TEST_F(VitTest, MapsDoNotDependOnTheCallersModes) {
+  const auto explain = [&](const Vit& vit, const at::Tensor& images) {
+    return std::make_pair(legrad(vit, images, {.targets = {1, 4}}), chefer_cam(vit, images, {.targets = {1, 4}}));
+  };
+  const auto expected = explain(Vit::load(file()), images_);
+  const auto check = [&](const Vit& vit, const at::Tensor& images) {
+    const auto maps = explain(vit, images);
+    EXPECT_TRUE(at::equal(maps.first, expected.first));
+    EXPECT_TRUE(at::equal(maps.second, expected.second));
+    EXPECT_FALSE(maps.first.requires_grad());
+  };
+  std::optional<Vit> loaded;
+  {
+    const c10::InferenceMode inference;
+    loaded = Vit::load(file());
+    check(*loaded, images_.clone());
+    EXPECT_TRUE(c10::InferenceMode::is_enabled());
+  }
+  check(*loaded, images_);
+  {
+    const torch::NoGradGuard no_grad;
+    check(Vit::load(file()), images_);
+    EXPECT_FALSE(at::GradMode::is_enabled());
+  }
+  EXPECT_TRUE(at::GradMode::is_enabled());
+  check(*loaded, images_.clone().requires_grad_());
+}
+
+TEST_F(VitTest, ModesAreRestoredAfterAThrow) {
+  const auto vit = Vit::load(file());
+  const c10::InferenceMode inference;
+  const Target bad([](const at::Tensor&) -> at::Tensor { throw std::runtime_error("no"); });
+  EXPECT_THROW((void)legrad(vit, images_, {.targets = bad}), std::runtime_error);
+  EXPECT_TRUE(c10::InferenceMode::is_enabled());
+  EXPECT_FALSE(at::GradMode::is_enabled());
+}
+
+TEST_F(VitTest, ManyThreadsGetEqualMaps) {
+  const auto vit = Vit::load(file());
+  const auto expected = legrad(vit, images_, {.targets = {0, 2}});
+  const auto expected_cam = chefer_cam(vit, images_, {.targets = {0, 2}});
+  std::atomic<int> wrong = 0;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 8; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 10; ++i) {
+        wrong += !at::equal(legrad(vit, images_, {.targets = {0, 2}}), expected);
+        wrong += !at::equal(chefer_cam(vit, images_, {.targets = {0, 2}}), expected_cam);
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(wrong, 0);
+}
+
+TEST_F(VitTest, ATargetIsTheSameHoweverItIsGiven) {
+  const auto vit = Vit::load(file());
+  for (const auto readout : {Readout::kModel, Readout::kTokenMean}) {
+    const auto explain = [&](const Target& target) { return legrad(vit, images_, {.targets = target, .readout = readout}); };
+    const auto expected = explain({3, 1});
+    const auto rows = at::zeros({2, 5}, at::kDouble);
+    rows[0][3] = 1;
+    rows[1][1] = 1;
+    EXPECT_LT(relative(explain(Target(rows, Similarity::kDot)), expected), 1e-12);
+    EXPECT_LT(relative(explain(Target(torch::tensor({{3, 1}, {3, 1}}, torch::kLong))), expected), 1e-12);
+    EXPECT_LT(relative(explain(Target({-2, -4})), expected), 1e-12);
+    const Target function([](const at::Tensor& y) { return at::stack({y.select(1, 3), y.select(1, 1)}, 1); });
+    EXPECT_LT(relative(explain(function), expected), 1e-12);
+  }
+}
+
+TEST_F(VitTest, MoreTargetsThanOnePassTakesGiveTheSameMaps) {
+  const auto vit = Vit::load(file());
+  torch::manual_seed(3);
+  const auto embeddings = at::randn({300, 5}, at::kDouble);
+  const auto all = legrad(vit, images_, {.targets = embeddings, .readout = Readout::kModel});
+  ASSERT_EQ(all.sizes(), (std::vector<int64_t>{2, 300, 4, 4}));
+  for (const int64_t k : {0L, 128L, 299L}) {
+    const auto one = legrad(vit, images_, {.targets = embeddings.narrow(0, k, 1), .readout = Readout::kModel});
+    EXPECT_LT(relative(all.narrow(1, k, 1), one), 1e-10);
+  }
+}
+
+TEST_F(VitTest, LayersAreThoseAskedFor) {
+  const auto vit = Vit::load(file());
+  const auto both = legrad_by_layer(vit, images_, {.targets = {2}});
+  const auto last = legrad_by_layer(vit, images_, {.targets = {2}, .layers = {-1}});
+  EXPECT_EQ(both.layer_scores.sizes(), (std::vector<int64_t>{2, 2, 1}));
+  EXPECT_TRUE(at::equal(both.layer_maps[1], last.maps));
+  EXPECT_LT(relative(both.maps, both.layer_maps.mean(0)), 1e-12);
+  const auto weighted = legrad(vit, images_, {.targets = {2}, .layer_weights = {1, 3}});
+  EXPECT_LT(relative(weighted, (both.layer_maps[0] + 3 * both.layer_maps[1]) / 4), 1e-12);
+  EXPECT_THROW((void)legrad(vit, images_, {.targets = {2}, .layers = {2}}), InputError);
+}
+
+TEST_F(VitTest, WhatDoesNotFitIsSaid) {
+  const auto vit = Vit::load(file());
+  const auto says = [&](const std::function<void()>& call, const std::string& words) {
+    const auto message = testing::message_of<InputError>(call);
+    EXPECT_TRUE(testing::contains(message, words)) << message;
+  };
+  says([&] { legrad(vit, images_, {}); }, "no target");
+  says([&] { legrad(vit, images_, {.targets = {5}}); }, "0 to 4");
+  says([&] { legrad(vit, images_, {.targets = at::randn({2, 4})}); }, "expected width 5");
+  says([&] { vit.forward(images_[0]); }, "[B, 3, 16, 16]");
+  says([&] { vit.forward(at::zeros({1, 3, 16, 20}, at::kDouble)); }, "[1, 3, 16, 20]");
+  const Target wrong([](const at::Tensor& y) { return y.sum(); });
+  says([&] { legrad(vit, images_, {.targets = wrong}); }, "[2, 5]");
+}
+
+/// Notes the largest block anyone asks the CPU allocator for.
+class RecordingAllocator : public c10::Allocator {
+ public:
+  c10::DataPtr allocate(size_t bytes) override {
+    size_t seen = largest;
+    while (bytes > seen && !largest.compare_exchange_weak(seen, bytes)) {
+    }
+    return inner->allocate(bytes);
+  }
+  c10::DeleterFnPtr raw_deleter() const override { return inner->raw_deleter(); }
+  void copy_data(void* to, const void* from, size_t bytes) const override { inner->copy_data(to, from, bytes); }
+  c10::Allocator* inner = c10::GetCPUAllocator();
+  std::atomic<size_t> largest = 0;
+};
+
+TEST(VitMemory, NoAttentionMapIsEverStored) {
+  TinyVit model;
+  model.image = 256;
+  model.width = 64;
+  model.heads = 1;
+  model.dtype = c10::ScalarType::Float;
+  model.fill(2);
+  ASSERT_EQ(model.tokens(), 4097);
+  const testing::TemporaryFolder folder;
+  model.save(folder.path() / "vit.pt");
+  const auto images = at::randn({1, 3, 256, 256});
+
+  static RecordingAllocator recording;
+  c10::SetCPUAllocator(&recording, /*priority=*/100);
+  constexpr size_t kAllowed = 16 << 20;  // a map would take 67 MB
+  const auto largest = [&](const std::function<void()>& work) {
+    recording.largest = 0;
+    work();
+    return recording.largest.load();
+  };
+  std::optional<Vit> vit;
+  EXPECT_LT(largest([&] { vit = Vit::load(folder.path() / "vit.pt"); }), kAllowed) << "loading";
+  for (const auto readout : {Readout::kModel, Readout::kTokenMean}) {
+    EXPECT_LT(largest([&] { legrad(*vit, images, {.targets = {1}, .readout = readout}); }), kAllowed) << "legrad";
+  }
+  EXPECT_LT(largest([&] { chefer_cam(*vit, images, {.targets = {1}}); }), kAllowed) << "chefer_cam";
+  EXPECT_GT(largest([&] { vit->forward(images); }), size_t{1} << 20) << "nothing was recorded";
+  c10::SetCPUAllocator(recording.inner, /*priority=*/100);
+}
+
+}  // namespace
+}  // namespace legrad
