@@ -1,7 +1,7 @@
 # What the targets of this project have in common. Everything is set on targets; nothing is global.
 
-# Our own code: strict warnings, and OpenMP switched on at compile time, without which at::parallel_for silently runs on
-# one thread. (The runtime it calls into is torch's own, linked by legrad::torch.)
+# Our own code: strict warnings, and OpenMP switched on at compile time, without which at::parallel_for silently runs
+# on one thread. (The runtime it calls into is torch's own, linked by legrad::torch.)
 function(legrad_compile_options target)
   target_compile_options(${target} PRIVATE
     -Wall -Wextra
@@ -11,16 +11,16 @@ function(legrad_compile_options target)
     -fopenmp)
 endfunction()
 
-# Sources that include much of torch take half a minute each; with its headers precompiled they take seconds. The library
-# precompiles them once and others reuse the result, which needs the very same flags: hence position-independent code
-# (not the -fPIE of a program) everywhere.
+# Sources that include much of torch take half a minute each; with its headers precompiled they take seconds. The
+# library precompiles them once and others reuse the result, which needs the very same flags: hence
+# position-independent code (not the -fPIE of a program) everywhere.
 function(legrad_reuse_precompiled_torch target)
   target_compile_options(${target} PRIVATE ${CMAKE_CXX_COMPILE_OPTIONS_PIC})
   target_precompile_headers(${target} REUSE_FROM legrad)
 endfunction()
 
-# A program of this project, put in <build>/bin, which finds torch's libraries when installed too. (Named outright: CMake's
-# INSTALL_RPATH_USE_LINK_PATH leaves out what lies inside the checkout, as .deps/ does.)
+# A program of this project, put in <build>/bin, which finds torch's libraries when installed too. (Named outright:
+# CMake's INSTALL_RPATH_USE_LINK_PATH leaves out what lies inside the checkout, as .deps/ does.)
 function(legrad_add_program target)
   add_executable(${target} ${ARGN})
   legrad_compile_options(${target})

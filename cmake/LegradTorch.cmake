@@ -1,9 +1,9 @@
 # Finds LibTorch and makes the imported target `legrad::torch`: libtorch_cpu, libc10 and their headers.
 #
-# Why not find_package(Torch): in a CUDA build of torch, which is what pip gives on most machines, it demands a whole CUDA
-# toolkit, although nothing here is compiled for CUDA. The libraries and headers are all that is needed, so they are taken
-# from torch's folder directly, the same way for every kind of torch. `libtorch` itself is never linked: in a CUDA build
-# it drags in gigabytes of CUDA libraries that a machine without a GPU need not have.
+# Why not find_package(Torch): in a CUDA build of torch, which is what pip gives on most machines, it demands a whole
+# CUDA toolkit, although nothing here is compiled for CUDA. The libraries and headers are all that is needed, so they
+# are taken from torch's folder directly, the same way for every kind of torch. `libtorch` itself is never linked: in
+# a CUDA build it drags in gigabytes of CUDA libraries that a machine without a GPU need not have.
 #
 #   legrad_find_torch(<problem> [HINTS <folder>...])
 #
@@ -117,8 +117,8 @@ Torch_DIR at another: -DTorch_DIR=<torch>/share/cmake/Torch." PARENT_SCOPE)
   file(GLOB companions "${root}/../nvidia/*/lib")
   list(TRANSFORM companions PREPEND "LINKER:-rpath-link,")
 
-  # torch brings its own OpenMP runtime under a name of its own in some builds. Ours must be the same one, or the program has two
-  # thread pools and at::set_num_threads rules over only one.
+  # torch brings its own OpenMP runtime under a name of its own in some builds. Ours must be the same one, or the
+  # program has two thread pools and at::set_num_threads rules over only one.
   file(GLOB openmp "${root}/lib/libgomp*.so*")
   if(openmp)
     list(GET openmp 0 openmp)

@@ -13,7 +13,8 @@ if(PROJECT STREQUAL "find_package")
   file(RENAME ${SCRATCH}/installed ${SCRATCH}/moved)
   list(APPEND arguments -Dlegrad_ROOT=${SCRATCH}/moved)
 else()
-  # The library is compiled again here, unoptimised as that is all this test needs; the folder is kept, so that a second run is quick.
+  # The library is compiled again here, unoptimised as that is all this test needs; the folder is kept, so that a
+  # second run is quick.
   list(APPEND arguments -DLEGRAD_SOURCE=${CMAKE_CURRENT_LIST_DIR}/../.. -DTorch_DIR=${TORCH_DIR})
 endif()
 

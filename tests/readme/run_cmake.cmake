@@ -1,4 +1,5 @@
-# Configures and builds a CMake block of the README as a project of its own, against the package that consumer_find_package installed.
+# Configures and builds a CMake block of the README as a project of its own, against the package that
+# consumer_find_package installed.
 #   cmake -DPREFIX=<install prefix> -DSCRATCH=<folder> -DBLOCK=<file> -DMAIN=<source> -DGENERATOR=<name> -P run_cmake.cmake
 file(MAKE_DIRECTORY ${SCRATCH})
 file(READ ${BLOCK} block)

@@ -1,5 +1,5 @@
-# Runs a shell block of the README as a reader would at the root of the checkout, with the program on the PATH; what it writes lands in a
-# scratch folder, whose entries are links to the checkout's.
+# Runs a shell block of the README as a reader would at the root of the checkout, with the program on the PATH; what
+# it writes lands in a scratch folder, whose entries are links to the checkout's.
 #   cmake -DSOURCE=<checkout> -DBUILD=<build folder> -DSCRATCH=<folder> -DBLOCK=<file> -P run_shell.cmake
 file(REMOVE_RECURSE ${SCRATCH})
 file(MAKE_DIRECTORY ${SCRATCH})
