@@ -60,7 +60,8 @@ legrad::Readout parse_readout(const std::string& name) {
 }
 
 // The best plain forward a user could have: the archive as it is, or frozen, whichever is faster here.
-torch::jit::Module faster_of_original_and_frozen(const std::string& file, const at::Tensor& images, std::string& which) {
+torch::jit::Module faster_of_original_and_frozen(const std::string& file, const at::Tensor& images,
+                                                 std::string& which) {
   auto original = torch::jit::load(file);
   original.eval();
   which = "original";
@@ -137,12 +138,16 @@ int main(int argc, char** argv) {
   app.add_option("--size", options.size, "Input size HxW [what the file says]");
   app.add_option("--batch", options.batch, "Images in a call")->check(CLI::Range(1, 1024))->capture_default_str();
   app.add_option("--targets", options.targets, "Targets in a call")->check(CLI::Range(1, 1024))->capture_default_str();
-  app.add_option("--method", options.method, "legrad or chefer_cam")->check(CLI::IsMember({"legrad", "chefer_cam"}))->capture_default_str();
+  app.add_option("--method", options.method, "legrad or chefer_cam")
+      ->check(CLI::IsMember({"legrad", "chefer_cam"}))
+      ->capture_default_str();
   app.add_option("--readout", options.readout, "auto, model or token_mean")
       ->check(CLI::IsMember({"auto", "model", "token_mean"}))
       ->capture_default_str();
   app.add_option("--threads", options.threads, "CPU threads [all cores]")->check(CLI::Range(1, 1024));
-  app.add_option("--runs", options.runs, "Interleaved runs; medians are printed")->check(CLI::Range(1, 100000))->capture_default_str();
+  app.add_option("--runs", options.runs, "Interleaved runs; medians are printed")
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
   app.add_flag("--json", options.json, "One JSON object on one line and nothing else");
   try {
     app.parse(argc, argv);
@@ -155,7 +160,8 @@ int main(int argc, char** argv) {
     std::cerr << "legrad_bench: error: " << error.what() << "\n";
     return 2;
   } catch (const std::exception& error) {
-    std::cerr << "legrad_bench: internal error: " << std::string(error.what()).substr(0, std::string(error.what()).find('\n')) << "\n";
+    std::cerr << "legrad_bench: internal error: "
+              << std::string(error.what()).substr(0, std::string(error.what()).find('\n')) << "\n";
     return 1;
   }
 }

@@ -55,18 +55,29 @@ struct TinyVit {
     const auto h = std::to_string(heads);
     const auto e = std::to_string(width / heads);
     const auto p = std::to_string(patch);
-    std::string code = "def forward(self, x):\n"
-                       "    x = torch.conv2d(x, self.patch_w, self.patch_b, [" + p + ", " + p + "]).flatten(2).transpose(1, 2)\n"
-                       "    x = torch.cat([self.cls.expand(x.size(0), -1, -1), x], 1) + self.pos\n"
-                       "    b, n, d = x.shape\n";
+    std::string code =
+        "def forward(self, x):\n"
+        "    x = torch.conv2d(x, self.patch_w, self.patch_b, [" +
+        p + ", " + p +
+        "]).flatten(2).transpose(1, 2)\n"
+        "    x = torch.cat([self.cls.expand(x.size(0), -1, -1), x], 1) + self.pos\n"
+        "    b, n, d = x.shape\n";
     for (int64_t l = 0; l < blocks; ++l) {
       const auto i = std::to_string(l);
-      code += "    y = torch.layer_norm(x, [" + d + "])\n"
-              "    y = torch.linear(y, self.qkv_w" + i + ", self.qkv_b" + i + ").reshape(b, n, 3, " + h + ", " + e + ").permute(2, 0, 3, 1, 4)\n"
+      code += "    y = torch.layer_norm(x, [" + d +
+              "])\n"
+              "    y = torch.linear(y, self.qkv_w" +
+              i + ", self.qkv_b" + i + ").reshape(b, n, 3, " + h + ", " + e +
+              ").permute(2, 0, 3, 1, 4)\n"
               "    y = torch.scaled_dot_product_attention(y[0], y[1], y[2]).transpose(1, 2).reshape(b, n, d)\n"
-              "    x = x + torch.linear(y, self.out_w" + i + ", self.out_b" + i + ")\n"
-              "    y = torch.gelu(torch.linear(torch.layer_norm(x, [" + d + "]), self.up_w" + i + ", self.up_b" + i + "))\n"
-              "    x = x + torch.linear(y, self.down_w" + i + ", self.down_b" + i + ")\n";
+              "    x = x + torch.linear(y, self.out_w" +
+              i + ", self.out_b" + i +
+              ")\n"
+              "    y = torch.gelu(torch.linear(torch.layer_norm(x, [" +
+              d + "]), self.up_w" + i + ", self.up_b" + i +
+              "))\n"
+              "    x = x + torch.linear(y, self.down_w" +
+              i + ", self.down_b" + i + ")\n";
     }
     code += "    return torch.linear(torch.layer_norm(x[:, 0], [" + d + "]), self.head_w, self.head_b)\n";
     module.define(code);
@@ -76,7 +87,8 @@ struct TinyVit {
   at::Tensor w(const std::string& name, int64_t l) const { return weights.at(name + std::to_string(l)); }
 
   at::Tensor embed(const at::Tensor& images) const {
-    const auto patches = at::conv2d(images, weights.at("patch_w"), weights.at("patch_b"), {patch, patch}).flatten(2).transpose(1, 2);
+    const auto patches =
+        at::conv2d(images, weights.at("patch_w"), weights.at("patch_b"), {patch, patch}).flatten(2).transpose(1, 2);
     return at::cat({weights.at("cls").expand({images.size(0), -1, -1}), patches}, 1) + weights.at("pos");
   }
 

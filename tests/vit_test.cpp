@@ -1,5 +1,5 @@
-#include <c10/core/InferenceMode.h>
 #include <c10/core/CPUAllocator.h>
+#include <c10/core/InferenceMode.h>
 #include <gtest/gtest.h>
 #include <legrad/legrad.h>
 #include <torch/torch.h>
@@ -58,7 +58,9 @@ TEST_F(VitTest, GradientAtTheAttentionMapIsAFiniteDifference) {
   auto x = model_.embed(images_);
   for (int64_t l = 0; l < model_.blocks; ++l) {
     const auto [a, v] = model_.attention(x, l);
-    const auto score = [&](const at::Tensor& map) { return model_.readout(model_.finish(x, map, v, l)).select(1, 3).sum().item<double>(); };
+    const auto score = [&](const at::Tensor& map) {
+      return model_.readout(model_.finish(x, map, v, l)).select(1, 3).sum().item<double>();
+    };
     constexpr double kStep = 1e-5;
     auto differences = at::zeros_like(a);
     for (const int64_t row : {0L, 5L}) {
@@ -137,7 +139,9 @@ TEST_F(VitTest, ManyThreadsGetEqualMaps) {
 TEST_F(VitTest, ATargetIsTheSameHoweverItIsGiven) {
   const auto vit = Vit::load(file());
   for (const auto readout : {Readout::kModel, Readout::kTokenMean}) {
-    const auto explain = [&](const Target& target) { return legrad(vit, images_, {.targets = target, .readout = readout}); };
+    const auto explain = [&](const Target& target) {
+      return legrad(vit, images_, {.targets = target, .readout = readout});
+    };
     const auto expected = explain({3, 1});
     const auto rows = at::zeros({2, 5}, at::kDouble);
     rows[0][3] = 1;

@@ -25,41 +25,41 @@ struct PatchGrid {
 
 /// Which rows of the last tokens Z^L a model's output is computed from.
 enum class ReadoutKind {
-  kToken,         ///< one token, as a rule the class token
-  kTokens,        ///< a few tokens, as in distilled models (class and distillation token)
-  kPatchMean,     ///< all patch tokens, no other (global average or max pooling)
-  kAllTokens,     ///< patch tokens and others (class token and mean of patches)
-  kPooler,        ///< an attentional pooler (MAP head): a learned query attends to the tokens
+  kToken,      ///< one token, as a rule the class token
+  kTokens,     ///< a few tokens, as in distilled models (class and distillation token)
+  kPatchMean,  ///< all patch tokens, no other (global average or max pooling)
+  kAllTokens,  ///< patch tokens and others (class token and mean of patches)
+  kPooler,     ///< an attentional pooler (MAP head): a learned query attends to the tokens
 };
 
-/// "class token", "pooler", ... as printed by `legrad inspect`.
+/// "token", "patch tokens", "pooler", ... as printed by `legrad inspect`.
 const char* to_string(ReadoutKind kind);
 
 /// What was found in a model's graph, and measured on it, when it was loaded. Nothing in here is guessed from
 /// names of modules.
 struct Structure {
-  ImageSize input;          ///< size of the images the model takes
-  int64_t channels = 0;     ///< channels of the images, 3 as a rule
-  int64_t blocks = 0;       ///< L, the number of self-attention blocks
-  int64_t heads = 0;        ///< h, attention heads of a block
-  int64_t width = 0;        ///< d, the width of a token
-  int64_t tokens = 0;       ///< N, all tokens
-  PatchGrid grid;           ///< the n = rows * columns patch tokens, in row-major order of the image
-  int64_t prefix_tokens = 0;              ///< N - n: class, distillation and register tokens
-  std::vector<int64_t> patch_positions;   ///< [n] place in the sequence of each patch, row by row
+  ImageSize input;                       ///< size of the images the model takes
+  int64_t channels = 0;                  ///< channels of the images, 3 as a rule
+  int64_t blocks = 0;                    ///< L, the number of self-attention blocks
+  int64_t heads = 0;                     ///< h, attention heads of a block
+  int64_t width = 0;                     ///< d, the width of a token
+  int64_t tokens = 0;                    ///< N, all tokens
+  PatchGrid grid;                        ///< the n = rows * columns patch tokens, in row-major order of the image
+  int64_t prefix_tokens = 0;             ///< N - n: class, distillation and register tokens
+  std::vector<int64_t> patch_positions;  ///< [n] place in the sequence of each patch, row by row
   ReadoutKind readout = ReadoutKind::kToken;
-  std::vector<int64_t> readout_rows;      ///< the rows of Z^L that the output depends on; empty for a pooler
-  int64_t pooler_heads = 0;               ///< heads of the attentional pooler; 0 where there is none
-  int64_t pooler_queries = 0;             ///< learned queries of the pooler; 0 where there is none
-  std::vector<std::string> attention;     ///< [L] the form each block's attention has in the file
-  bool rows_restricted = false;  ///< gradients are taken on the readout rows alone (checked to be the same)
-  bool mean_pushed = false;      ///< token means skip the last linear layer of a block (checked to be the same)
-  int64_t output_width = 0;      ///< C classes or the embedding's width
-  bool normalized_output = false;  ///< outputs had length 1 (L2) when measured, as embeddings often do
-  int64_t parameters = 0;        ///< numbers in the model's weights and buffers
+  std::vector<int64_t> readout_rows;   ///< the rows of Z^L that the output depends on; empty for a pooler
+  int64_t pooler_heads = 0;            ///< heads of the attentional pooler; 0 where there is none
+  int64_t pooler_queries = 0;          ///< learned queries of the pooler; 0 where there is none
+  std::vector<std::string> attention;  ///< [L] the form each block's attention has in the file
+  bool rows_restricted = false;        ///< gradients are taken on the readout rows alone (checked to be the same)
+  bool mean_pushed = false;            ///< token means skip the last linear layer of a block (checked to be the same)
+  int64_t output_width = 0;            ///< C classes or the embedding's width
+  bool normalized_output = false;      ///< outputs had length 1 (L2) when measured, as embeddings often do
+  int64_t parameters = 0;              ///< numbers in the model's weights and buffers
   c10::ScalarType dtype = c10::ScalarType::Float;
   c10::Device device = c10::Device(c10::DeviceType::CPU);
-  std::string exporter;          ///< what wrote the file, "TorchScript" and its version
+  std::string exporter;  ///< what wrote the file, "TorchScript" and its version
 };
 
 }  // namespace legrad

@@ -26,10 +26,10 @@ struct ForwardBlock {
 /// The gradient of some of a block's own scores at the attention that explains it: the block's self-attention, or
 /// the pooler's where the model has one.
 struct ScoreGradient {
-  int64_t block = 0;             ///< counted from 0
-  int64_t first_target = 0;      ///< k of the first score in here
-  at::Tensor scores;             ///< s^l [T, B] for targets first_target ... first_target + T - 1
-  at::Tensor context_gradient;   ///< ∂s^l/∂O [T, B, h, R, e]: zero in all rows that are not given
+  int64_t block = 0;                           ///< counted from 0
+  int64_t first_target = 0;                    ///< k of the first score in here
+  at::Tensor scores;                           ///< s^l [T, B] for targets first_target ... first_target + T - 1
+  at::Tensor context_gradient;                 ///< ∂s^l/∂O [T, B, h, R, e]: zero in all rows that are not given
   const std::vector<int64_t>* rows = nullptr;  ///< [R] which query rows are given; nullptr: all of them
   const Attention* attention = nullptr;        ///< whose context O is
 };
@@ -39,9 +39,15 @@ class ForwardWatcher {
  public:
   virtual ~ForwardWatcher() = default;
   /// The score it wants block `block` to be asked for.
-  virtual BlockScore wants(int64_t block) const { (void)block; return BlockScore::kNone; }
+  virtual BlockScore wants(int64_t block) const {
+    (void)block;
+    return BlockScore::kNone;
+  }
   /// Whether it wants to see block `block` itself. A block nobody wants to see may be computed in part.
-  virtual bool watches(int64_t block) const { (void)block; return false; }
+  virtual bool watches(int64_t block) const {
+    (void)block;
+    return false;
+  }
   /// Called once for a block it watches, before its gradients.
   virtual void on_block(const ForwardBlock& block) { (void)block; }
   /// Called one or more times for a block it wants a score of, until all targets were seen.
@@ -51,12 +57,12 @@ class ForwardWatcher {
 /// A block, or the pooler, as the backward sweep passes it: the pooler first, then last block to first, all targets of
 /// one before the next.
 struct BackwardBlock {
-  int64_t index = 0;             ///< counted from 0; -1 for the pooler
-  int64_t target = 0;            ///< k of the final score the gradients are of
+  int64_t index = 0;   ///< counted from 0; -1 for the pooler
+  int64_t target = 0;  ///< k of the final score the gradients are of
   const Attention* attention = nullptr;
-  at::Tensor context_gradient;   ///< ∂s_k/∂O [B, h, M, e], s_k the final score
-  at::Tensor output;             ///< Z^l [B, N, d]; for the pooler its input Z^L
-  at::Tensor output_gradient;    ///< ∂s_k/∂Z^l [B, N, d]
+  at::Tensor context_gradient;  ///< ∂s_k/∂O [B, h, M, e], s_k the final score
+  at::Tensor output;            ///< Z^l [B, N, d]; for the pooler its input Z^L
+  at::Tensor output_gradient;   ///< ∂s_k/∂Z^l [B, N, d]
   bool pooler() const { return index < 0; }
 };
 

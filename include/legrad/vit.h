@@ -15,10 +15,10 @@ namespace legrad {
 
 /// How a model is loaded.
 struct LoadOptions {
-  std::optional<ImageSize> input_size;        ///< default: what patch and position embedding tell
+  std::optional<ImageSize> input_size = {};  ///< default: what patch and position embedding tell
   c10::Device device = c10::Device(c10::DeviceType::CPU);
-  std::optional<c10::ScalarType> dtype;       ///< default: the file's own
-  std::string output;  ///< name or index of the output to explain; default: the first of shape [B, C]
+  std::optional<c10::ScalarType> dtype = {};  ///< default: the file's own
+  std::string output = {};  ///< name or index of the output to explain; default: the first of shape [B, C]
 };
 
 namespace model {

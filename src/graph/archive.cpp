@@ -64,7 +64,8 @@ void check_namespaces(const std::string& code, const std::string& record) {
     const auto name = code.substr(start, end - start);
     if (name == "aten" || name == "prim") continue;
     if (name == "quantized" || name == "_quantized") {
-      throw ModelError(record + " uses quantised operators; quantised models are not supported: export before quantising");
+      throw ModelError(record +
+                       " uses quantised operators; quantised models are not supported: export before quantising");
     }
     throw ModelError(record + " uses operators of \"" + name + "\"; expected plain torch operators alone");
   }
@@ -75,8 +76,9 @@ void check_code(const std::string& text, const std::string& record) {
   // Loading calls __setstate__ with a state from the file: code would run before anything was checked.
   for (const char* word : {"__setstate__", "__getstate__"}) {
     if (has_word(code, word)) {
-      throw ModelError(record + " defines " + word + ", which would run while the file is loaded (quantised or custom modules do); "
-                                "expected a plain module");
+      throw ModelError(record + " defines " + word +
+                       ", which would run while the file is loaded (quantised or custom modules do); "
+                       "expected a plain module");
     }
   }
   for (const char* word : {"torch.save", "torch.from_file", "torch.load", "ops.aten.save", "ops.aten.from_file"}) {
@@ -121,7 +123,8 @@ void check_storages(const torch::jit::Module& module, std::multiset<size_t> reco
       std::ostringstream shape;
       shape << tensor.sizes();
       throw ModelError(name + " is damaged (a weight of shape " + shape.str() + " has a size of " +
-                       std::to_string(tensor.storage().nbytes()) + " bytes, and no record has so many); export it again");
+                       std::to_string(tensor.storage().nbytes()) +
+                       " bytes, and no record has so many); export it again");
     }
     records.erase(record);
   }
@@ -135,21 +138,27 @@ Archive open_archive(const std::filesystem::path& file, c10::Device device) {
   try {
     caffe2::serialize::PyTorchStreamReader reader(file.string());
     const auto records = reader.getAllRecords();
-    const auto has = [&](const std::string& record) { return std::find(records.begin(), records.end(), record) != records.end(); };
-    const bool has_code =
-        std::any_of(records.begin(), records.end(), [](const std::string& record) { return record.rfind("code/", 0) == 0; });
+    const auto has = [&](const std::string& record) {
+      return std::find(records.begin(), records.end(), record) != records.end();
+    };
+    const bool has_code = std::any_of(records.begin(), records.end(),
+                                      [](const std::string& record) { return record.rfind("code/", 0) == 0; });
     if (has("models/model.json") || has("archive_format")) {
-      throw ModelError(name + " is a torch.export archive (.pt2); export the model with torch.jit.trace(...).save(...) instead");
+      throw ModelError(
+          name + " is a torch.export archive (.pt2); export the model with torch.jit.trace(...).save(...) instead");
     }
     if (!has("constants.pkl") || !has_code) {
-      throw ModelError(name + (has("data.pkl") ? " holds weights or a pickled Python object, no program" : " is no TorchScript archive") +
-                       "; export the model with torch.jit.trace(model, images).save(...)");
+      throw ModelError(
+          name +
+          (has("data.pkl") ? " holds weights or a pickled Python object, no program" : " is no TorchScript archive") +
+          "; export the model with torch.jit.trace(model, images).save(...)");
     }
     size_t code_size = 0;
     for (const auto& record : records) {
       if (record.rfind("code/", 0) != 0 || record.size() < 3 || record.substr(record.size() - 3) != ".py") continue;
       code_size += reader.getRecordSize(record);
-      if (code_size > kMostCode) throw ModelError(name + " holds more than " + std::to_string(kMostCode >> 20) + " MiB of code");
+      if (code_size > kMostCode)
+        throw ModelError(name + " holds more than " + std::to_string(kMostCode >> 20) + " MiB of code");
       const auto [data, size] = reader.getRecord(record);
       check_code(std::string(static_cast<const char*>(data.get()), size), name + ": " + record);
     }

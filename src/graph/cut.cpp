@@ -21,13 +21,15 @@ struct Piece {
 // an input of the same shape, so that it follows the piece's own batch and rows.
 class Seam {
  public:
-  Seam(const StraightLine& line, const std::vector<Value*>& inputs) : line_(line), inputs_(inputs), carrying_(carriers(line)) {}
+  Seam(const StraightLine& line, const std::vector<Value*>& inputs)
+      : line_(line), inputs_(inputs), carrying_(carriers(line)) {}
 
   bool is_input(const Value* value) const { return std::find(inputs_.begin(), inputs_.end(), value) != inputs_.end(); }
 
   /// The value a node reads in the piece in place of `value`.
   const Value* stand_in(const Node* node, const Value* value) const {
-    if (!is_shape_query(node) || is_input(value) || value == line_.images() || carrying_.count(value) == 0) return value;
+    if (!is_shape_query(node) || is_input(value) || value == line_.images() || carrying_.count(value) == 0)
+      return value;
     const auto fact = line_.facts.find(value);
     if (fact == line_.facts.end()) return value;
     for (const Value* input : inputs_) {
@@ -98,8 +100,9 @@ class MeanPusher {
 
   Value* mean(Value* value) {
     Node* node = value->node();
-    const bool only_here = std::count_if(value->uses().begin(), value->uses().end(),
-                                         [&](const auto& use) { return piece_.copies.count(use.user->outputs()[0]) > 0; }) <= 1;
+    const bool only_here = std::count_if(value->uses().begin(), value->uses().end(), [&](const auto& use) {
+                             return piece_.copies.count(use.user->outputs()[0]) > 0;
+                           }) <= 1;
     if (is_tokens(value) && piece_.copies.count(value) > 0 && only_here) {
       if (is_aten(node, "add") && node->inputs().size() == 3) {
         return call(node, {term(node->input(0)), term(node->input(1)), copy(node->input(2))});
@@ -167,7 +170,8 @@ Program cut(const StraightLine& line, const std::vector<Value*>& inputs, const s
   return {std::move(piece.graph), name};
 }
 
-Program cut_with_mean(const StraightLine& line, const std::vector<Value*>& inputs, Value* tokens, const std::string& name) {
+Program cut_with_mean(const StraightLine& line, const std::vector<Value*>& inputs, Value* tokens,
+                      const std::string& name) {
   auto piece = copy_piece(line, inputs, {tokens}, name);
   piece.graph->registerOutput(piece.copies.at(tokens));
   piece.graph->registerOutput(MeanPusher(line, piece).mean(tokens));

@@ -20,6 +20,7 @@ Program cut(const StraightLine& line, const std::vector<Value*>& inputs, const s
 /// their mean over N, [B, 1, d]. The mean is pushed up through what is linear on tokens (add, a scale for each channel,
 /// linear), so that its gradient does not pass the last linear layer token by token:
 ///   mean(x + γ ⊙ (W u + b)) = mean(x) + γ ⊙ (W mean(u) + b).
-Program cut_with_mean(const StraightLine& line, const std::vector<Value*>& inputs, Value* tokens, const std::string& name);
+Program cut_with_mean(const StraightLine& line, const std::vector<Value*>& inputs, Value* tokens,
+                      const std::string& name);
 
 }  // namespace legrad::graph

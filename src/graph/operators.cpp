@@ -16,12 +16,49 @@ using Stack = std::vector<IValue>;
 
 // Instructions of the interpreter that carry or take apart values, and the arithmetic of numbers.
 bool is_plain_primitive(const Node* node) {
-  static const std::unordered_set<std::string_view> names = {
-      "Constant", "GetAttr", "If", "Loop", "ListConstruct", "TupleConstruct", "DictConstruct", "ListUnpack",
-      "TupleUnpack", "TupleIndex", "TupleSlice", "NumToTensor", "RaiseException", "Uninitialized", "unchecked_cast",
-      "unchecked_unwrap_optional", "dtype", "device", "layout", "is_cuda", "is_cpu", "is_nested", "requires_grad", "data",
-      "min", "max", "abs", "isinstance", "Print", "shape", "type", "AutogradAnyNonZero", "tolist", "is_mkldnn",
-      "is_quantized", "is_sparse", "is_meta", "is_xpu", "is_mps", "grad", "itemsize", "name", "index"};
+  static const std::unordered_set<std::string_view> names = {"Constant",
+                                                             "GetAttr",
+                                                             "If",
+                                                             "Loop",
+                                                             "ListConstruct",
+                                                             "TupleConstruct",
+                                                             "DictConstruct",
+                                                             "ListUnpack",
+                                                             "TupleUnpack",
+                                                             "TupleIndex",
+                                                             "TupleSlice",
+                                                             "NumToTensor",
+                                                             "RaiseException",
+                                                             "Uninitialized",
+                                                             "unchecked_cast",
+                                                             "unchecked_unwrap_optional",
+                                                             "dtype",
+                                                             "device",
+                                                             "layout",
+                                                             "is_cuda",
+                                                             "is_cpu",
+                                                             "is_nested",
+                                                             "requires_grad",
+                                                             "data",
+                                                             "min",
+                                                             "max",
+                                                             "abs",
+                                                             "isinstance",
+                                                             "Print",
+                                                             "shape",
+                                                             "type",
+                                                             "AutogradAnyNonZero",
+                                                             "tolist",
+                                                             "is_mkldnn",
+                                                             "is_quantized",
+                                                             "is_sparse",
+                                                             "is_meta",
+                                                             "is_xpu",
+                                                             "is_mps",
+                                                             "grad",
+                                                             "itemsize",
+                                                             "name",
+                                                             "index"};
   return names.count(node->kind().toUnqualString()) > 0;
 }
 
@@ -37,7 +74,8 @@ bool returns_tensor(const c10::FunctionSchema& schema) {
   for (const auto& result : schema.returns()) {
     const auto& type = result.type();
     if (type->isSubtypeOf(*c10::TensorType::get())) return true;
-    if (const auto list = type->cast<c10::ListType>(); list && list->getElementType()->isSubtypeOf(*c10::TensorType::get())) {
+    if (const auto list = type->cast<c10::ListType>();
+        list && list->getElementType()->isSubtypeOf(*c10::TensorType::get())) {
       return true;
     }
   }
@@ -112,11 +150,12 @@ void check_numbers(const Node* node, const Stack& stack, const Limits& limits) {
 
 bool is_shape_query(const Node* node) {
   static const std::unordered_set<std::string_view> names = {
-      "size", "dim", "len", "numel", "stride", "sym_size", "sym_numel", "sym_stride", "dtype", "device", "layout", "is_cuda",
-      "is_cpu", "is_floating_point", "is_complex", "requires_grad", "ndim", "shape", "is_contiguous", "element_size",
-      "_shape_as_tensor", "is_nested", "is_mkldnn", "is_quantized", "is_sparse", "is_meta", "is_xpu", "is_mps", "type",
-      "zeros_like", "ones_like", "empty_like", "full_like", "new_zeros", "new_ones", "new_empty", "new_full", "isinstance",
-      "__isnot__", "__is__", "get_device", "itemsize"};
+      "size",       "dim",           "len",          "numel",      "stride",        "sym_size",     "sym_numel",
+      "sym_stride", "dtype",         "device",       "layout",     "is_cuda",       "is_cpu",       "is_floating_point",
+      "is_complex", "requires_grad", "ndim",         "shape",      "is_contiguous", "element_size", "_shape_as_tensor",
+      "is_nested",  "is_mkldnn",     "is_quantized", "is_sparse",  "is_meta",       "is_xpu",       "is_mps",
+      "type",       "zeros_like",    "ones_like",    "empty_like", "full_like",     "new_zeros",    "new_ones",
+      "new_empty",  "new_full",      "isinstance",   "__isnot__",  "__is__",        "get_device",   "itemsize"};
   return names.count(node->kind().toUnqualString()) > 0;
 }
 
@@ -134,12 +173,26 @@ void check_allowed(const Node* node) {
     if (where == "quantized") refuse(node, "quantised models are not supported; export the model before quantising it");
     refuse(node, "operators of \"" + where + "\" are unknown; export the model with plain torch operators");
   }
-  static const std::unordered_set<std::string_view> refused = {
-      "save", "from_file", "_transformer_encoder_layer_fwd", "quantize_per_tensor", "quantize_per_channel", "dequantize",
-      "manual_seed", "seed", "set_", "resize_", "requires_grad_", "retain_grad", "backward", "_backward", "wait", "get_gradients"};
+  static const std::unordered_set<std::string_view> refused = {"save",
+                                                               "from_file",
+                                                               "_transformer_encoder_layer_fwd",
+                                                               "quantize_per_tensor",
+                                                               "quantize_per_channel",
+                                                               "dequantize",
+                                                               "manual_seed",
+                                                               "seed",
+                                                               "set_",
+                                                               "resize_",
+                                                               "requires_grad_",
+                                                               "retain_grad",
+                                                               "backward",
+                                                               "_backward",
+                                                               "wait",
+                                                               "get_gradients"};
   if (name == "_transformer_encoder_layer_fwd") {
-    refuse(node, "a fused encoder layer hides its attention; export with gradients enabled, or with "
-                 "torch.backends.mha.set_fastpath_enabled(False)");
+    refuse(node,
+           "a fused encoder layer hides its attention; export with gradients enabled, or with "
+           "torch.backends.mha.set_fastpath_enabled(False)");
   }
   if (refused.count(name) > 0) refuse(node, "it does more than compute tensors");
   if (name == "dropout" || name == "feature_dropout" || name == "alpha_dropout" || name == "native_dropout") {
@@ -150,7 +203,8 @@ void check_allowed(const Node* node) {
   const auto& schema = found->schema();
   // Attention counts as random because of its dropout, which is looked at where the attention is.
   const bool attention = name == "scaled_dot_product_attention";
-  if (const auto handle = dispatched(schema); !attention && handle && handle->hasTag(at::Tag::nondeterministic_seeded)) {
+  if (const auto handle = dispatched(schema);
+      !attention && handle && handle->hasTag(at::Tag::nondeterministic_seeded)) {
     refuse(node, "it draws random numbers, so its result cannot be explained; export the model in eval mode");
   }
   for (const auto& result : schema.returns()) {
@@ -178,7 +232,9 @@ std::string functional_name(const Node* node) {
   const std::string name = node->kind().toQualString();
   if (name == "aten::append") return {};  // lists have names, not memory, on a straight line
   const auto& arguments = schema->arguments();
-  const auto writes = [](const c10::Argument& argument) { return argument.alias_info() && argument.alias_info()->isWrite(); };
+  const auto writes = [](const c10::Argument& argument) {
+    return argument.alias_info() && argument.alias_info()->isWrite();
+  };
   bool only_first = !arguments.empty() && writes(arguments[0]);
   for (size_t i = 1; i < arguments.size(); ++i) only_first = only_first && !writes(arguments[i]);
   const bool in_place = name.size() > 1 && name.back() == '_' && name.substr(name.size() - 2) != "__";
@@ -215,7 +271,8 @@ void run_bounded(const Node* node, const Step& step, Stack& stack, const Limits&
   for (const auto& value : stack) {
     const bool grown = (value.isList() && static_cast<int64_t>(value.toListRef().size()) > limits.list_elements) ||
                        (value.isString() && static_cast<int64_t>(value.toStringRef().size()) > limits.list_elements);
-    if (grown) refuse(node, "it makes a list or text of more than " + std::to_string(limits.list_elements) + " elements");
+    if (grown)
+      refuse(node, "it makes a list or text of more than " + std::to_string(limits.list_elements) + " elements");
   }
 }
 

@@ -13,10 +13,10 @@ namespace legrad::graph {
 /// What evaluating a model's graph once may cost. Generous for the largest vision transformers, and small enough that an
 /// archive that loops for ever or asks for terabytes is refused within seconds.
 struct Limits {
-  int64_t nodes = 100'000;              ///< operators executed
-  int64_t trips = 1'000;                ///< of one loop
-  int64_t bytes = int64_t{1} << 32;     ///< of one result
-  int64_t list_elements = 1 << 20;      ///< of one list
+  int64_t nodes = 100'000;           ///< operators executed
+  int64_t trips = 1'000;             ///< of one loop
+  int64_t bytes = int64_t{1} << 32;  ///< of one result
+  int64_t list_elements = 1 << 20;   ///< of one list
 };
 
 /// Throws `ModelError` unless a node is what a model's forward may hold: pure tensor operators of aten and the arithmetic

@@ -127,7 +127,8 @@ Program::Program(std::shared_ptr<Graph> graph, std::string name) : graph_(std::m
 
 std::vector<at::Tensor> Program::operator()(const std::vector<at::Tensor>& inputs) const {
   if (inputs.size() != inputs_) {
-    throw std::logic_error(name_ + ": " + std::to_string(inputs_) + " inputs expected, got " + std::to_string(inputs.size()));
+    throw std::logic_error(name_ + ": " + std::to_string(inputs_) + " inputs expected, got " +
+                           std::to_string(inputs.size()));
   }
   auto registers = registers_;
   for (size_t i = 0; i < inputs.size(); ++i) registers[i] = inputs[i];

@@ -41,9 +41,9 @@ class Program {
   struct Instruction {
     Step step;
     const Node* node = nullptr;
-    std::vector<int> inputs;    ///< registers
-    std::vector<bool> moves;    ///< whether that input is used here for the last time
-    std::vector<int> outputs;   ///< registers; -1 where nobody reads it
+    std::vector<int> inputs;   ///< registers
+    std::vector<bool> moves;   ///< whether that input is used here for the last time
+    std::vector<int> outputs;  ///< registers; -1 where nobody reads it
   };
 
   std::shared_ptr<Graph> graph_;  // keeps the nodes alive that instructions point to

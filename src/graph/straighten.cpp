@@ -125,7 +125,8 @@ class Straightener {
 
   void run_attribute(Node* node) {
     const auto& owner = known_.at(node->input()).value;
-    if (!owner.isObject()) throw ModelError("refused " + describe(node) + ": it reads an attribute of what is no module");
+    if (!owner.isObject())
+      throw ModelError("refused " + describe(node) + ": it reads an attribute of what is no module");
     auto value = owner.toObjectRef().getAttr(node->s(torch::jit::attr::name));
     if (value.isTensor()) value = value.toTensor().detach();
     known_[node->output()] = {std::move(value)};
@@ -170,7 +171,8 @@ class Straightener {
     const auto& p = known_.at(node->inputs()[1]).value;
     const auto& train = known_.at(node->inputs()[2]).value;
     if (train.isBool() && train.toBool() && p.toScalar().toDouble() > 0) {
-      throw ModelError("the model was exported in training mode (" + describe(node) + "): call model.eval() before exporting");
+      throw ModelError("the model was exported in training mode (" + describe(node) +
+                       "): call model.eval() before exporting");
     }
     hand_out(node->inputs()[0], node->outputs()[0]);
   }
@@ -194,7 +196,8 @@ class Straightener {
       }
     }
     elements.push_back(element.value);
-    if (static_cast<int64_t>(elements.size()) > options_.limits.list_elements) throw ModelError("a list of the model grows without end");
+    if (static_cast<int64_t>(elements.size()) > options_.limits.list_elements)
+      throw ModelError("a list of the model grows without end");
     const auto type = node->inputs()[0]->type();
     if (grown.from_images) {
       places.push_back(place(element));
@@ -253,7 +256,8 @@ class Straightener {
   static void check_no_number(const Node* node) {
     for (const Value* output : node->outputs()) {
       const auto kind = output->type()->kind();
-      const bool number = kind == c10::TypeKind::IntType || kind == c10::TypeKind::FloatType || kind == c10::TypeKind::NumberType;
+      const bool number =
+          kind == c10::TypeKind::IntType || kind == c10::TypeKind::FloatType || kind == c10::TypeKind::NumberType;
       if (number) {
         throw ModelError("the model turns what is in the image into a number (" + describe(node) +
                          "), through which no gradient leads; export a model that keeps it a tensor");
@@ -300,7 +304,8 @@ class Straightener {
     for (const auto& [value, other] : known_) {
       if (value == self || !shares(other.value)) continue;
       if (read_after(value, node)) {
-        throw ModelError("refused " + describe(node) + ": it writes into a tensor that is read elsewhere under another name");
+        throw ModelError("refused " + describe(node) +
+                         ": it writes into a tensor that is read elsewhere under another name");
       }
     }
     if (known_.at(self).straight == nullptr && known_.at(self).value.toTensor().numel() > 0 && is_weight(self)) {
@@ -333,7 +338,8 @@ class Straightener {
     Node* made = scratch->create(c10::Symbol::fromQualString(name), inputs, node->outputs().size());
     scratch->insertNode(made);
     for (size_t i = 0; i < node->outputs().size(); ++i) made->outputs()[i]->setType(node->outputs()[i]->type());
-    if (!made->maybeOperator()) throw ModelError("refused " + describe(node) + ": there is no form of it that writes nothing");
+    if (!made->maybeOperator())
+      throw ModelError("refused " + describe(node) + ": there is no form of it that writes nothing");
     return made;
   }
 
@@ -410,7 +416,8 @@ std::vector<Output> outputs_of(Value* place, const IValue& value) {
     const auto type = value.toTupleRef().type();
     for (size_t i = 0; i < elements.size(); ++i) {
       const bool named = type && type->schema() && type->schema()->arguments().size() == elements.size();
-      all.push_back({named ? type->schema()->arguments()[i].name() : std::to_string(i), node->inputs()[i], elements[i]});
+      all.push_back(
+          {named ? type->schema()->arguments()[i].name() : std::to_string(i), node->inputs()[i], elements[i]});
     }
   } else if (node && node->kind() == prim::ListConstruct && value.isTensorList()) {
     const auto list = value.toTensorVector();
@@ -420,7 +427,8 @@ std::vector<Output> outputs_of(Value* place, const IValue& value) {
 }
 
 bool is_prediction(const IValue& value) {
-  return value.isTensor() && value.toTensor().defined() && value.toTensor().dim() == 2 && value.toTensor().is_floating_point();
+  return value.isTensor() && value.toTensor().defined() && value.toTensor().dim() == 2 &&
+         value.toTensor().is_floating_point();
 }
 
 std::string sizes_text(const IValue& value) {
@@ -480,7 +488,8 @@ StraightLine straighten(const torch::jit::Module& module, const at::Tensor& imag
     } else if (argument.type()->kind() == c10::TypeKind::OptionalType) {
       straightener.bind(input, {IValue()});
     } else {
-      throw ModelError("the model takes another input, \"" + argument.name() + "\" (" + argument.type()->annotation_str() +
+      throw ModelError("the model takes another input, \"" + argument.name() + "\" (" +
+                       argument.type()->annotation_str() +
                        "); expected a vision tower that takes images alone: export the vision part of the model");
     }
   }

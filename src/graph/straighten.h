@@ -23,9 +23,9 @@ class ExecutionError : public ModelError {
 
 /// What was seen of a value when the model ran on the example.
 struct Fact {
-  std::vector<int64_t> sizes;          ///< of a tensor
+  std::vector<int64_t> sizes;  ///< of a tensor
   c10::ScalarType dtype = c10::ScalarType::Undefined;
-  std::optional<double> number;        ///< of a number, or of a tensor of one element that no pixel can change
+  std::optional<double> number;  ///< of a number, or of a tensor of one element that no pixel can change
 };
 
 /// A model's forward as a straight line of pure operators from the images, its only input, to one output. Weights and

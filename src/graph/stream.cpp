@@ -68,7 +68,9 @@ double scale_of(const StraightLine& line, const Node* node) {
     const auto it = line.facts.find(value);
     return it == line.facts.end() ? std::nullopt : it->second.number;
   };
-  const auto refuse = [&](const std::string& why) { throw ModelError("an attention (" + describe(node) + ") with " + why); };
+  const auto refuse = [&](const std::string& why) {
+    throw ModelError("an attention (" + describe(node) + ") with " + why);
+  };
   if (number(node->input(4)).value_or(1) != 0) refuse("dropout: call model.eval() before exporting");
   if (number(node->input(5)).value_or(1) != 0) refuse("a causal mask: a text tower? expected a vision tower");
   if (node->inputs().size() > 7 && number(node->input(7)).value_or(1) != 0) refuse("grouped queries");
@@ -87,7 +89,8 @@ std::vector<size_t> token_places(const std::vector<Value*>& points, const std::v
     for (const auto i : c10::irange(points.size())) {
       if (points[i]->node()->isBefore(block.node)) before = i;
     }
-    if (before == points.size()) throw ModelError("no residual stream leads to the first attention (" + describe(block.node) + ")");
+    if (before == points.size())
+      throw ModelError("no residual stream leads to the first attention (" + describe(block.node) + ")");
     places.push_back(before);
   }
   return places;
@@ -126,22 +129,26 @@ Anatomy find_anatomy(const StraightLine& line, const std::unordered_map<const No
     const auto queries = line.facts.at(site.query()).sizes;
     const auto keys = line.facts.at(site.key()).sizes;
     if (queries.size() != 4 || keys.size() != 4) {
-      throw ModelError("an attention (" + describe(node) + ") over queries of shape " + text(queries) + "; expected [B, h, N, e]");
+      throw ModelError("an attention (" + describe(node) + ") over queries of shape " + text(queries) +
+                       "; expected [B, h, N, e]");
     }
     const bool self = carrying.count(site.query()) > 0 && queries[2] == keys[2];
     (self ? anatomy.blocks : anatomy.poolers).push_back(site);
   }
   if (anatomy.blocks.empty()) {
-    throw ModelError("no self-attention was found in the model: it is no vision transformer (a CNN?); expected blocks of "
-                     "softmax attention over patch tokens");
+    throw ModelError(
+        "no self-attention was found in the model: it is no vision transformer (a CNN?); expected blocks of "
+        "softmax attention over patch tokens");
   }
-  if (anatomy.poolers.size() > 1) throw ModelError("the model has more than one attentional pooler; expected one at most");
+  if (anatomy.poolers.size() > 1)
+    throw ModelError("the model has more than one attentional pooler; expected one at most");
 
   const auto points = articulation_points(line, carrying);
   auto places = token_places(points, anatomy.blocks);
   const auto shape_at = [&](size_t place) { return line.facts.at(points[place]).sizes; };
   const auto first = shape_at(places.front());
-  const std::string hint = "; hierarchical, windowed and multi-stream models (Swin, MaxViT, CrossViT …) cannot be explained yet";
+  const std::string hint =
+      "; hierarchical, windowed and multi-stream models (Swin, MaxViT, CrossViT …) cannot be explained yet";
   if (first.size() != 3) {
     throw ModelError("the first block's input has shape " + text(first) + ", expected tokens [B, N, d]" + hint);
   }
@@ -151,22 +158,26 @@ Anatomy find_anatomy(const StraightLine& line, const std::unordered_map<const No
     step = places[1] - places[0];
   } else {
     for (size_t i = places[0] + 1, adds = 0; i < points.size() && adds < 2; ++i) {
-      if (points[i]->node()->isAfter(anatomy.blocks[0].node) && is_aten(points[i]->node(), "add") && shape_at(i) == first) {
+      if (points[i]->node()->isAfter(anatomy.blocks[0].node) && is_aten(points[i]->node(), "add") &&
+          shape_at(i) == first) {
         step = i - places[0];
         ++adds;
       }
     }
   }
   if (step == 0 || places.back() + step >= points.size()) {
-    throw ModelError("the attention layers do not stand on one residual stream: between the first two of them no value is passed "
-                     "by every path" + hint);
+    throw ModelError(
+        "the attention layers do not stand on one residual stream: between the first two of them no value is passed "
+        "by every path" +
+        hint);
   }
   places.push_back(places.back() + step);
   for (size_t l = 0; l + 1 < places.size(); ++l) {
     const auto shape = shape_at(places[l + 1]);
     if (places[l + 1] - places[l] != step) {
-      throw ModelError("block " + std::to_string(l) + " is not built like block 0 (" + std::to_string(places[l + 1] - places[l]) +
-                       " steps on the residual stream, expected " + std::to_string(step) + ")" + hint);
+      throw ModelError("block " + std::to_string(l) + " is not built like block 0 (" +
+                       std::to_string(places[l + 1] - places[l]) + " steps on the residual stream, expected " +
+                       std::to_string(step) + ")" + hint);
     }
     if (shape != first) {
       throw ModelError("block " + std::to_string(l) + " turns tokens of shape " + text(first) + " into " + text(shape) +
@@ -176,8 +187,8 @@ Anatomy find_anatomy(const StraightLine& line, const std::unordered_map<const No
       const auto kind = points[places[l] + i]->node()->kind();
       const auto expected = points[places[0] + i]->node()->kind();
       if (kind != expected) {
-        throw ModelError("block " + std::to_string(l) + " is not built like block 0 (" + std::string(kind.toQualString()) + " where " +
-                         expected.toQualString() + " stands)" + hint);
+        throw ModelError("block " + std::to_string(l) + " is not built like block 0 (" +
+                         std::string(kind.toQualString()) + " where " + expected.toQualString() + " stands)" + hint);
       }
     }
   }
@@ -197,7 +208,8 @@ Anatomy find_anatomy(const StraightLine& line, const std::unordered_map<const No
   if (!anatomy.poolers.empty()) {
     const auto& pooler = anatomy.poolers[0];
     if (pooler.node->isBefore(anatomy.tokens.back()->node())) {
-      throw ModelError("an attention (" + describe(pooler.node) + ") inside the blocks that is no self-attention" + hint);
+      throw ModelError("an attention (" + describe(pooler.node) + ") inside the blocks that is no self-attention" +
+                       hint);
     }
     if (line.facts.at(pooler.key()).sizes[2] != first[1]) {
       throw ModelError("the attentional pooler attends to " + std::to_string(line.facts.at(pooler.key()).sizes[2]) +

@@ -17,15 +17,15 @@ struct Site {
   Value* mask() const;  ///< nullptr where there is none
   Value* context() const { return node->output(); }
   double scale = 1;
-  std::string form;     ///< what stands in the file
+  std::string form;  ///< what stands in the file
 };
 
 /// The parts of a vision transformer, as values of its straight line.
 struct Anatomy {
-  std::vector<Site> blocks;      ///< self-attention, first block to last
-  std::vector<Value*> tokens;    ///< Z^0 ... Z^L, one more than blocks
-  std::vector<Site> poolers;     ///< at most one
-  Value* patches = nullptr;      ///< [B, d, rows, columns], what the patch embedding gives; none if it has no such form
+  std::vector<Site> blocks;    ///< self-attention, first block to last
+  std::vector<Value*> tokens;  ///< Z^0 ... Z^L, one more than blocks
+  std::vector<Site> poolers;   ///< at most one
+  Value* patches = nullptr;    ///< [B, d, rows, columns], what the patch embedding gives; none if it has no such form
 };
 
 /// The values that depend on what is in the images.

@@ -37,7 +37,8 @@ class ZipFile {
   explicit ZipFile(const std::filesystem::path& path) : name_("\"" + path.string() + "\"") {
     std::error_code error;
     if (!std::filesystem::exists(path, error)) throw ModelError("no model file " + name_);
-    if (!std::filesystem::is_regular_file(path, error)) throw ModelError(name_ + " is no file; expected a TorchScript archive");
+    if (!std::filesystem::is_regular_file(path, error))
+      throw ModelError(name_ + " is no file; expected a TorchScript archive");
     size_ = std::filesystem::file_size(path, error);
     in_.open(path, std::ios::binary);
     if (error || !in_) throw ModelError("cannot read " + name_);
@@ -72,7 +73,8 @@ class ZipFile {
     constexpr uint64_t kEndSize = 22;
     constexpr uint64_t kMostComment = 65535;
     if (size_ < kEndSize || number(read(0, 4), 0, 4) != kLocalHeader) {
-      throw ModelError(name_ + " is no TorchScript archive; export the model with torch.jit.trace(model, images).save(...)");
+      throw ModelError(name_ +
+                       " is no TorchScript archive; export the model with torch.jit.trace(model, images).save(...)");
     }
     const uint64_t tail_size = std::min(size_, kEndSize + kMostComment);
     const auto tail = read(size_ - tail_size, tail_size);
@@ -117,7 +119,8 @@ class ZipFile {
       const size_t extra = at + kFixed + name_size;
       at = extra + extra_size + comment_size;
       if (at > bytes.size()) damaged("its directory");
-      record.name.assign(bytes.begin() + static_cast<std::ptrdiff_t>(extra - name_size), bytes.begin() + static_cast<std::ptrdiff_t>(extra));
+      record.name.assign(bytes.begin() + static_cast<std::ptrdiff_t>(extra - name_size),
+                         bytes.begin() + static_cast<std::ptrdiff_t>(extra));
       read_zip64(bytes, extra, extra + extra_size, record);
       check_name(record.name);
       records.push_back(std::move(record));

@@ -23,8 +23,9 @@ class CheferCamWatcher : public BackwardWatcher {
     if (block.pooler()) {
       // A decoder layer without skip: r₀ = Ā_pool, the mean over its queries.
       const auto& attention = *block.attention;
-      const auto uniform = at::full({attention.batch(), attention.queries()}, 1.0 / static_cast<double>(attention.queries()),
-                                    block.output.options().dtype(at::kDouble));
+      const auto uniform =
+          at::full({attention.batch(), attention.queries()}, 1.0 / static_cast<double>(attention.queries()),
+                   block.output.options().dtype(at::kDouble));
       start(block) = times_relevance(uniform, block);
       return;
     }

@@ -19,7 +19,8 @@ BlockScore block_score(const Structure& structure, Readout readout) {
       return BlockScore::kModel;
     case Readout::kTokenMean:
       if (pooler) {
-        throw InputError("the token mean has no meaning for a model with an attentional pooler; use the model's own readout");
+        throw InputError(
+            "the token mean has no meaning for a model with an attentional pooler; use the model's own readout");
       }
       return BlockScore::kTokenMean;
     case Readout::kAuto:
@@ -43,7 +44,8 @@ class LegradWatcher : public ForwardWatcher {
       throw InputError("negative_slope " + std::to_string(options.negative_slope) + " is outside [0, 1]");
     }
     if (!options.layer_weights.empty() && options.layer_weights.size() != layers_.size()) {
-      throw InputError(std::to_string(options.layer_weights.size()) + " layer weights for " + std::to_string(layers_.size()) + " layers");
+      throw InputError(std::to_string(options.layer_weights.size()) + " layer weights for " +
+                       std::to_string(layers_.size()) + " layers");
     }
   }
 

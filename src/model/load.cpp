@@ -71,13 +71,15 @@ void check_has_attention(const torch::jit::Module& module) {
   };
   visit(graph->block());
   if (!found) {
-    throw ModelError("no self-attention was found in the model: it is no vision transformer (a CNN?); expected blocks of softmax "
-                     "attention over patch tokens");
+    throw ModelError(
+        "no self-attention was found in the model: it is no vision transformer (a CNN?); expected blocks of softmax "
+        "attention over patch tokens");
   }
 }
 
 // Two images of noise, the same every time: two, so that a model that holds one batch size shows.
-at::Tensor example_images(ImageSize size, int64_t channels, const torch::jit::Module&, c10::Device device, c10::ScalarType dtype) {
+at::Tensor example_images(ImageSize size, int64_t channels, const torch::jit::Module&, c10::Device device,
+                          c10::ScalarType dtype) {
   constexpr uint64_t kSeed = 2404;
   auto generator = at::detail::createCPUGenerator(kSeed);
   return at::randn({2, channels, size.height, size.width}, generator).to(device, dtype);
@@ -121,8 +123,9 @@ void describe_graph(Structure& structure, const graph::StraightLine& line, const
   const auto tokens = sizes(anatomy.tokens[0]);
   const auto heads = [&](const graph::Site& site) {
     const auto value = sizes(site.value());
-    return value[0] == 1 && tokens[0] != 1 && value[1] % tokens[0] == 0 && sizes(site.context())[0] == 1 ? value[1] / tokens[0]
-                                                                                                         : value[1];
+    return value[0] == 1 && tokens[0] != 1 && value[1] % tokens[0] == 0 && sizes(site.context())[0] == 1
+               ? value[1] / tokens[0]
+               : value[1];
   };
   structure.blocks = static_cast<int64_t>(anatomy.blocks.size());
   structure.heads = heads(anatomy.blocks[0]);
@@ -146,8 +149,8 @@ void describe_graph(Structure& structure, const graph::StraightLine& line, const
   }
 }
 
-std::shared_ptr<Network> build(const graph::Archive& archive, ImageSize size, int64_t channels, const LoadOptions& options,
-                               graph::StraightenOptions straighten) {
+std::shared_ptr<Network> build(const graph::Archive& archive, ImageSize size, int64_t channels,
+                               const LoadOptions& options, graph::StraightenOptions straighten) {
   straighten.output = options.output;
   const auto images = example_images(size, channels, archive.module, straighten.device, straighten.to_dtype);
   auto line = graph::straighten(archive.module, images, straighten);
@@ -182,11 +185,14 @@ std::shared_ptr<const Network> load_network(const std::filesystem::path& file, c
   const auto hint = graph::input_hint(archive.module);
   const auto build_at = [&](ImageSize size) { return build(archive, size, hint.channels, options, straighten); };
   if (options.input_size) {
-    if (options.input_size->height < 1 || options.input_size->width < 1) throw InputError("the input size must be positive");
+    if (options.input_size->height < 1 || options.input_size->width < 1)
+      throw InputError("the input size must be positive");
     return build_at(*options.input_size);
   }
   if (!hint.patches) {
-    throw ModelError("no patch embedding was found (a convolution over images [B, C, H, W]); expected a vision tower that takes images");
+    throw ModelError(
+        "no patch embedding was found (a convolution over images [B, C, H, W]); expected a vision tower that takes "
+        "images");
   }
   // Only a run that fails says that a size was wrong; what is refused at one size is refused at all.
   for (const auto& size : hint.candidates) {
@@ -201,8 +207,10 @@ std::shared_ptr<const Network> load_network(const std::filesystem::path& file, c
     build_at(kCommon);
   } catch (const graph::ExecutionError&) {
   }
-  throw ModelError("the input size cannot be told from the model (no position embedding was found, or it fits no square grid); pass it: "
-                   "--size HxW on the command line, LoadOptions::input_size in C++");
+  throw ModelError(
+      "the input size cannot be told from the model (no position embedding was found, or it fits no square grid); pass "
+      "it: "
+      "--size HxW on the command line, LoadOptions::input_size in C++");
 }
 
 }  // namespace legrad::model

@@ -48,7 +48,8 @@ at::Tensor direction(const at::Tensor& output) {
 
 class Measurement {
  public:
-  Measurement(Network& network, const at::Tensor& image) : network_(network), structure_(network.structure), image_(image) {}
+  Measurement(Network& network, const at::Tensor& image)
+      : network_(network), structure_(network.structure), image_(image) {}
 
   // Runs all stages on one image, and checks on the way what can be checked there.
   at::Tensor replay() {
@@ -79,8 +80,10 @@ class Measurement {
     }
     const int64_t expected = grid.rows * grid.columns;
     if (patches != expected) {
-      throw ModelError(std::to_string(patches) + " of " + std::to_string(structure_.tokens) + " tokens come from the image, but the patch "
-                       "embedding gives " + std::to_string(grid.rows) + "x" + std::to_string(grid.columns) +
+      throw ModelError(std::to_string(patches) + " of " + std::to_string(structure_.tokens) +
+                       " tokens come from the image, but the patch "
+                       "embedding gives " +
+                       std::to_string(grid.rows) + "x" + std::to_string(grid.columns) +
                        " patches; the order of the tokens cannot be told");
     }
     // Each patch has a number; for each of its binary digits, poison the patches that have it and see which tokens turn NaN.
@@ -231,8 +234,10 @@ void measure(Network& network, const at::Tensor& images, const at::Tensor& outpu
   const auto replayed = measurement.replay();
   const double error = difference(replayed, output.narrow(0, 0, 1));
   if (!(error <= tolerance(network.structure.dtype))) {
-    throw ModelError("one image alone does not give the output it gave beside another (relative difference " + std::to_string(error) +
-                     "): the model mixes the images of a batch, or has parts that could not be told apart; it cannot be explained rightly");
+    throw ModelError("one image alone does not give the output it gave beside another (relative difference " +
+                     std::to_string(error) +
+                     "): the model mixes the images of a batch, or has parts that could not be told apart; it cannot "
+                     "be explained rightly");
   }
   measurement.find_patches();
   measurement.find_readout_rows();

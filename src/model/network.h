@@ -26,7 +26,7 @@ class Network {
     graph::Program tail;    ///< O, Z -> Z' (for a pooler: the output)
     double scale = 1;
     bool mask = false;
-    bool merged = false;    ///< the model keeps O as [1, B·h, N, e]
+    bool merged = false;  ///< the model keeps O as [1, B·h, N, e]
   };
   struct Block : Cut {
     graph::Program tail_with_mean;  ///< O, Z -> Z', mean of Z' over its tokens [B, 1, d]

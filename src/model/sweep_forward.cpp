@@ -91,7 +91,9 @@ class ForwardSweep {
     const bool last = index_ + 1 == static_cast<int64_t>(network_.blocks.size());
     score_repeated(
         attended.context, tokens, attended.attention, nullptr,
-        [&](const at::Tensor& leaf, const at::Tensor& repeated) { return network_.run_tail(*network_.pooler, leaf, repeated); },
+        [&](const at::Tensor& leaf, const at::Tensor& repeated) {
+          return network_.run_tail(*network_.pooler, leaf, repeated);
+        },
         last);
   }
 
@@ -113,7 +115,8 @@ class ForwardSweep {
       for (int64_t i = 0; i < most; ++i) scores.push_back(target_.score(output.narrow(0, i * batch, batch), first + i));
       const auto stacked = at::stack(scores);  // [T, B]
       const auto taken = gradient(stacked.sum(), {leaf}, false)[0];
-      hand_out(BlockScore::kModel, {index_, first, stacked.detach(), taken.unflatten(0, {most, batch}), rows, &attention});
+      hand_out(BlockScore::kModel,
+               {index_, first, stacked.detach(), taken.unflatten(0, {most, batch}), rows, &attention});
     }
   }
 
@@ -126,8 +129,8 @@ class ForwardSweep {
   }
 
   // All rows matter, or their mean does: the block's own forward keeps its tape, and each target takes one backward pass.
-  at::Tensor score_on_all_rows(const Network::Block& block, const Attended& attended, const at::Tensor& input, bool model,
-                               bool mean) {
+  at::Tensor score_on_all_rows(const Network::Block& block, const Attended& attended, const at::Tensor& input,
+                               bool model, bool mean) {
     const GradScope scope(true);
     const auto leaf = attended.context.detach().requires_grad_();
     at::Tensor tokens;
@@ -135,7 +138,8 @@ class ForwardSweep {
       const auto both = network_.run_tail_with_mean(block, leaf, input);
       tokens = both.tokens;
       const auto& structure = network_.structure;
-      const int64_t rows = structure.rows_restricted ? static_cast<int64_t>(structure.readout_rows.size()) : structure.tokens;
+      const int64_t rows =
+          structure.rows_restricted ? static_cast<int64_t>(structure.readout_rows.size()) : structure.tokens;
       const auto output = network_.run_readout(both.mean.expand({-1, rows, -1}));
       score_each(BlockScore::kTokenMean, output, leaf, attended.attention, model);
     } else {

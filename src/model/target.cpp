@@ -31,21 +31,21 @@ struct Target::Kind {
     const int64_t width = output.size(1);
     const auto check_class = [&](int64_t index) {
       if (index >= width || index < -width) {
-        throw InputError("class index " + std::to_string(index) + " is out of range; the model has " + std::to_string(width) +
-                         " outputs, 0 to " + std::to_string(width - 1));
+        throw InputError("class index " + std::to_string(index) + " is out of range; the model has " +
+                         std::to_string(width) + " outputs, 0 to " + std::to_string(width - 1));
       }
     };
     for (const int64_t index : classes) check_class(index);
     if (!tensor.defined()) return;
     const bool per_image = tensor.dim() == (embeddings() ? 3 : 2);
     if (per_image && tensor.size(0) != output.size(0)) {
-      throw InputError("targets of shape " + shape(tensor) + " are for " + std::to_string(tensor.size(0)) + " images, but there are " +
-                       std::to_string(output.size(0)));
+      throw InputError("targets of shape " + shape(tensor) + " are for " + std::to_string(tensor.size(0)) +
+                       " images, but there are " + std::to_string(output.size(0)));
     }
     if (embeddings()) {
       if (tensor.size(-1) != width) {
-        throw InputError("target embeddings of shape " + shape(tensor) + " do not fit the model's output of shape " + shape(output) +
-                         "; expected width " + std::to_string(width));
+        throw InputError("target embeddings of shape " + shape(tensor) + " do not fit the model's output of shape " +
+                         shape(output) + "; expected width " + std::to_string(width));
       }
     } else {
       check_class(tensor.max().item<int64_t>());
@@ -63,7 +63,8 @@ struct Target::Kind {
     auto scores = function(output);
     if (!scores.defined() || scores.dim() != 2 || scores.size(0) != output.size(0)) {
       throw InputError("the target function returned " + (scores.defined() ? shape(scores) : std::string("nothing")) +
-                       " for an output of shape " + shape(output) + "; expected scores [" + std::to_string(output.size(0)) + ", K]");
+                       " for an output of shape " + shape(output) + "; expected scores [" +
+                       std::to_string(output.size(0)) + ", K]");
     }
     return scores;
   }
@@ -107,7 +108,8 @@ Target::Target(const at::Tensor& classes_or_embeddings, Similarity similarity) {
   const bool integral = at::isIntegralType(given.scalar_type(), /*includeBool=*/false);
   const bool fits = (integral && given.dim() == 2) || (floating && (given.dim() == 2 || given.dim() == 3));
   if (!fits || given.numel() == 0) {
-    throw InputError("targets of shape " + shape(given) + "; expected class indices [B, K], or embeddings [K, C] or [B, K, C]");
+    throw InputError("targets of shape " + shape(given) +
+                     "; expected class indices [B, K], or embeddings [K, C] or [B, K, C]");
   }
   auto kind = std::make_shared<Kind>();
   kind->tensor = given.detach().clone();

@@ -33,8 +33,9 @@ namespace {
 // Images as the model takes them, on its device, of its dtype, and such that gradients can be taken behind them.
 at::Tensor prepared(const at::Tensor& images, const Structure& structure) {
   const auto& size = structure.input;
-  const bool fits = images.defined() && images.dim() == 4 && images.size(0) > 0 && images.size(1) == structure.channels &&
-                    images.size(2) == size.height && images.size(3) == size.width;
+  const bool fits = images.defined() && images.dim() == 4 && images.size(0) > 0 &&
+                    images.size(1) == structure.channels && images.size(2) == size.height &&
+                    images.size(3) == size.width;
   if (!fits) {
     std::ostringstream text;
     text << "images of shape " << (images.defined() ? images.sizes() : at::IntArrayRef{}) << "; the model takes [B, "
@@ -42,7 +43,8 @@ at::Tensor prepared(const at::Tensor& images, const Structure& structure) {
     throw InputError(text.str());
   }
   if (!images.is_floating_point()) {
-    throw InputError(std::string("images of type ") + c10::toString(images.scalar_type()) + "; expected preprocessed floating numbers");
+    throw InputError(std::string("images of type ") + c10::toString(images.scalar_type()) +
+                     "; expected preprocessed floating numbers");
   }
   auto moved = images.detach().to(structure.device, structure.dtype);
   return moved.is_inference() ? moved.clone() : moved;
@@ -52,7 +54,9 @@ at::Tensor prepared(const at::Tensor& images, const Structure& structure) {
 
 Vit::Vit(std::shared_ptr<const model::Network> network) : network_(std::move(network)) {}
 
-Vit Vit::load(const std::filesystem::path& file, const LoadOptions& options) { return Vit(model::load_network(file, options)); }
+Vit Vit::load(const std::filesystem::path& file, const LoadOptions& options) {
+  return Vit(model::load_network(file, options));
+}
 
 const Structure& Vit::structure() const { return network_->structure; }
 

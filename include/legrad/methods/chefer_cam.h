@@ -10,8 +10,8 @@
 namespace legrad {
 
 struct CheferCamOptions {
-  Target targets;               ///< what to explain; required
-  std::vector<int64_t> layers;  ///< blocks from 0, negative ones from the end; empty: all
+  Target targets = {};               ///< what to explain; required
+  std::vector<int64_t> layers = {};  ///< blocks from 0, negative ones from the end; empty: all
 };
 
 /// CheferCAM, "generic attention-model explainability" (Chefer, Gur, Wolf, ICCV 2021; eq. 5, 6).

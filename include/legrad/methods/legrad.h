@@ -17,12 +17,12 @@ enum class Readout {
 };
 
 struct LegradOptions {
-  Target targets;                     ///< what to explain; required
+  Target targets = {};  ///< what to explain; required
   Readout readout = Readout::kAuto;
-  std::vector<int64_t> layers;        ///< blocks from 0, negative ones from the end; empty: all
-  bool relu = true;                   ///< false: keep negative gradients (Table 8)
-  double negative_slope = 0;          ///< slope of a LeakyReLU in place of the ReLU (Table 10), in [0, 1]
-  std::vector<double> layer_weights;  ///< one for each layer chosen; empty: the plain mean (eq. 10)
+  std::vector<int64_t> layers = {};        ///< blocks from 0, negative ones from the end; empty: all
+  bool relu = true;                        ///< false: keep negative gradients (Table 8)
+  double negative_slope = 0;               ///< slope of a LeakyReLU in place of the ReLU (Table 10), in [0, 1]
+  std::vector<double> layer_weights = {};  ///< one for each layer chosen; empty: the plain mean (eq. 10)
 };
 
 /// What LeGrad knows of every layer.
