@@ -1,4 +1,5 @@
 #include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
 #include <legrad/error.h>
 #include <legrad/layers.h>
 #include <legrad/methods/legrad.h>
