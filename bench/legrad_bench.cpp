@@ -74,6 +74,7 @@ torch::jit::Module faster_of_original_and_frozen(const std::string& file, const 
   const auto time = [&](torch::jit::Module& module) {
     std::vector<double> times;
     constexpr int kRuns = 7;
+    times.reserve(kRuns);
     for (int i = 0; i < kRuns; ++i) times.push_back(milliseconds([&] { module.forward({images}); }));
     return median({times.begin() + 3, times.end()});
   };
@@ -131,6 +132,7 @@ nlohmann::json measure(const Options& options) {
 
 }  // namespace
 
+// NOLINTNEXTLINE(bugprone-exception-escape): what is thrown while an error is printed may end the program
 int main(int argc, char** argv) {
   Options options;
   CLI::App app("Times an explanation against the faster of the plain and the frozen forward of a TorchScript ViT.");

@@ -78,8 +78,7 @@ void check_has_attention(const torch::jit::Module& module) {
 }
 
 // Two images of noise, the same every time: two, so that a model that holds one batch size shows.
-at::Tensor example_images(ImageSize size, int64_t channels, const torch::jit::Module&, c10::Device device,
-                          c10::ScalarType dtype) {
+at::Tensor example_images(ImageSize size, int64_t channels, c10::Device device, c10::ScalarType dtype) {
   constexpr uint64_t kSeed = 2404;
   auto generator = at::detail::createCPUGenerator(kSeed);
   return at::randn({2, channels, size.height, size.width}, generator).to(device, dtype);
@@ -152,7 +151,7 @@ void describe_graph(Structure& structure, const graph::StraightLine& line, const
 std::shared_ptr<Network> build(const graph::Archive& archive, ImageSize size, int64_t channels,
                                const LoadOptions& options, graph::StraightenOptions straighten) {
   straighten.output = options.output;
-  const auto images = example_images(size, channels, archive.module, straighten.device, straighten.to_dtype);
+  const auto images = example_images(size, channels, straighten.device, straighten.to_dtype);
   auto line = graph::straighten(archive.module, images, straighten);
   const auto forms = graph::gather_attention(line);
   const auto anatomy = graph::find_anatomy(line, forms);
