@@ -4,6 +4,7 @@
 #include <caffe2/serialize/inline_container.h>
 #include <legrad/error.h>
 #include <torch/csrc/jit/ir/constants.h>
+#include <torch/csrc/jit/passes/inliner.h>
 #include <torch/csrc/jit/serialization/import.h>
 
 #include <algorithm>
@@ -18,7 +19,6 @@
 #include <unordered_set>
 
 #include "graph/ir.h"
-#include "graph/zip_check.h"
 
 namespace legrad::graph {
 namespace {
@@ -113,9 +113,9 @@ std::vector<at::Tensor> all_tensors(const torch::jit::Module& module) {
 }
 
 // LibTorch takes a weight's size from its description and does not look at how many bytes there are.
-void check_storages(const torch::jit::Module& module, std::multiset<size_t> records, const std::string& name) {
+void check_storages(const std::vector<at::Tensor>& tensors, std::multiset<size_t> records, const std::string& name) {
   std::unordered_set<const void*> seen;
-  for (const auto& tensor : all_tensors(module)) {
+  for (const auto& tensor : tensors) {
     if (!tensor.defined() || !tensor.has_storage() || tensor.storage().nbytes() == 0) continue;
     if (!seen.insert(tensor.storage().unsafeGetStorageImpl()).second) continue;
     const auto record = records.find(tensor.storage().nbytes());
@@ -130,11 +130,27 @@ void check_storages(const torch::jit::Module& module, std::multiset<size_t> reco
   }
 }
 
+// The arguments of a forward: the module itself, then what callers give. Optional ones are left out.
+std::vector<Argument> arguments_of(const torch::jit::Method& forward, const torch::jit::Module& module) {
+  std::vector<Argument> arguments;
+  for (const auto& argument : forward.function().getSchema().arguments()) {
+    Argument made{argument.name(), argument.type()->annotation_str()};
+    if (arguments.empty()) {
+      made.value = module._ivalue();
+    } else if (argument.default_value()) {
+      made.value = argument.default_value();
+    } else if (argument.type()->kind() == c10::TypeKind::OptionalType) {
+      made.value = c10::IValue();
+    }
+    arguments.push_back(std::move(made));
+  }
+  return arguments;
+}
+
 }  // namespace
 
-Archive open_archive(const std::filesystem::path& file, c10::Device device) {
+Source open_archive(const std::filesystem::path& file) {
   const auto name = "\"" + file.string() + "\"";
-  check_zip(file);
   try {
     caffe2::serialize::PyTorchStreamReader reader(file.string());
     const auto records = reader.getAllRecords();
@@ -164,10 +180,16 @@ Archive open_archive(const std::filesystem::path& file, c10::Device device) {
     }
     std::multiset<size_t> record_sizes;
     for (const auto& record : records) record_sizes.insert(reader.getRecordSize(record));
-    Archive archive{torch::jit::load(file.string(), device), "TorchScript"};
-    archive.module.eval();
-    check_storages(archive.module, record_sizes, name);
-    return archive;
+    auto module = torch::jit::load(file.string(), c10::Device(c10::kCPU));
+    module.eval();
+    Source source{"TorchScript", {}, {}, all_tensors(module)};
+    check_storages(source.weights, record_sizes, name);
+    const auto forward = module.find_method("forward");
+    if (!forward) throw ModelError(name + " has no forward method: it is no exported model");
+    source.graph = forward->graph()->copy();
+    torch::jit::Inline(*source.graph);
+    source.arguments = arguments_of(*forward, module);
+    return source;
   } catch (const Error&) {
     throw;
   } catch (const std::exception& error) {

@@ -1,26 +1,28 @@
 #include "graph/input_size.h"
 
 #include <torch/csrc/jit/ir/constants.h>
-#include <torch/csrc/jit/passes/inliner.h>
 
+#include <algorithm>
 #include <cmath>
-
-#include "graph/ir.h"
+#include <functional>
 
 namespace legrad::graph {
 namespace {
 
 // The tensor a value is, if it is an attribute of the module or a constant.
-std::optional<at::Tensor> weight_of(const Value* value, const c10::IValue& self, const Value* self_value) {
+std::optional<at::Tensor> weight_of(const Value* value, const Source& source) {
   if (const auto constant = torch::jit::toIValue(value)) {
     return constant->isTensor() ? std::optional(constant->toTensor()) : std::nullopt;
   }
   std::vector<std::string> path;
-  for (; value != self_value; value = value->node()->input(0)) {
+  for (; value->node()->kind() != prim::Param; value = value->node()->input(0)) {
     if (value->node()->kind() != prim::GetAttr) return std::nullopt;
     path.push_back(value->node()->s(torch::jit::attr::name));
   }
-  c10::IValue found = self;
+  const auto inputs = source.graph->inputs();
+  const auto at = static_cast<size_t>(std::find(inputs.begin(), inputs.end(), value) - inputs.begin());
+  if (at == inputs.size() || !source.arguments.at(at).value) return std::nullopt;
+  c10::IValue found = *source.arguments[at].value;
   for (auto name = path.rbegin(); name != path.rend(); ++name) {
     if (!found.isObject()) return std::nullopt;
     found = found.toObjectRef().getAttr(*name);
@@ -37,12 +39,12 @@ struct Weights {
   std::vector<at::Tensor> all;
 };
 
-Weights read_weights(Graph& graph, const c10::IValue& self) {
+Weights read_weights(const Source& source) {
   Weights weights;
   const std::function<void(torch::jit::Block*)> visit = [&](torch::jit::Block* block) {
     for (Node* node : block->nodes()) {
       if (is_convolution(node)) {
-        const auto kernel = weight_of(node->input(1), self, graph.inputs()[0]);
+        const auto kernel = weight_of(node->input(1), source);
         const auto stride = torch::jit::toIValue(node->input(3));
         if (!weights.patches && kernel && kernel->dim() == 4) {
           PatchEmbedding found{kernel->size(1), kernel->size(0), kernel->size(2), kernel->size(3)};
@@ -56,24 +58,20 @@ Weights read_weights(Graph& graph, const c10::IValue& self) {
       for (const Value* output : node->outputs()) {
         if (!output->type()->isSubtypeOf(*c10::TensorType::get())) continue;
         if (node->kind() != prim::GetAttr && node->kind() != prim::Constant) continue;
-        if (const auto tensor = weight_of(output, self, graph.inputs()[0])) weights.all.push_back(*tensor);
+        if (const auto tensor = weight_of(output, source)) weights.all.push_back(*tensor);
       }
       for (auto* inner : node->blocks()) visit(inner);
     }
   };
-  visit(graph.block());
+  visit(source.graph->block());
   return weights;
 }
 
 }  // namespace
 
-InputHint input_hint(const torch::jit::Module& module) {
+InputHint input_hint(const Source& source) {
   InputHint hint;
-  const auto method = module.find_method("forward");
-  if (!method) return hint;
-  const auto graph = method->graph()->copy();
-  torch::jit::Inline(*graph);
-  const auto weights = read_weights(*graph, module._ivalue());
+  const auto weights = read_weights(source);
   if (!weights.patches) return hint;
   hint.patches = true;
   hint.channels = weights.patches->channels;

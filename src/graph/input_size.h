@@ -1,14 +1,15 @@
 #pragma once
 
 #include <legrad/structure.h>
-#include <torch/csrc/jit/api/module.h>
 
 #include <optional>
 #include <vector>
 
+#include "graph/source.h"
+
 namespace legrad::graph {
 
-/// What a module's patch embedding (the first convolution the images meet) and position embedding (a weight [1, N, d] or
+/// What a model's patch embedding (the first convolution the images meet) and position embedding (a weight [1, N, d] or
 /// [N, d] whose d is the convolution's) tell of its input.
 struct InputHint {
   bool patches = false;  ///< whether there is a convolution at all
@@ -16,7 +17,7 @@ struct InputHint {
   std::vector<ImageSize> candidates;  ///< the likeliest first; empty where nothing tells
 };
 
-/// Reads the hint from a module's graph and weights, without running it.
-InputHint input_hint(const torch::jit::Module& module);
+/// Reads the hint from a model's graph and weights, without running it.
+InputHint input_hint(const Source& source);
 
 }  // namespace legrad::graph

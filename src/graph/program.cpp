@@ -6,6 +6,8 @@
 
 #include <utility>
 
+#include "graph/linear.h"
+
 namespace legrad::graph {
 namespace {
 
@@ -78,6 +80,12 @@ Step make_step(Node* node) {
     }
     case prim::unchecked_cast:
       return [](Stack&) {};
+    case aten::linear:
+      return [](Stack& stack) {
+        auto output = graph::linear(stack[0].toTensor(), stack[1].toTensor(), stack[2].toOptional<at::Tensor>());
+        stack.clear();
+        stack.emplace_back(std::move(output));
+      };
     default:
       break;
   }

@@ -4,14 +4,13 @@
 #include <legrad/error.h>
 #include <torch/csrc/jit/ir/constants.h>
 #include <torch/csrc/jit/passes/dead_code_elimination.h>
-#include <torch/csrc/jit/passes/inliner.h>
 #include <torch/csrc/jit/runtime/operator.h>
 
 #include <algorithm>
 #include <charconv>
 
+#include "graph/outputs.h"
 #include "graph/program.h"
-#include "graph/rewrite.h"
 
 namespace legrad::graph {
 namespace {
@@ -26,7 +25,22 @@ struct Known {
   Value* straight = nullptr;  // its place on the straight line; none for a constant nobody needed yet
   bool from_images = false;   // depends on the images, if only on their size
   bool from_pixels = false;   // depends on what is in them
+  const Argument* missing =
+      nullptr;  // an input nobody gave, such as a text, that it depends on; there is no value then
 };
+
+Known missing(const Argument& argument) {
+  Known known;
+  known.missing = &argument;
+  return known;
+}
+
+[[noreturn]] void refuse_missing(const Argument& argument) {
+  throw ModelError(
+      "the model takes another input, \"" + argument.name + "\" (" + argument.type +
+      "), and its output depends on it; expected a vision tower that takes images alone: export the vision "
+      "part of the model");
+}
 
 bool is_dropout(const Node* node) {
   return is_aten(node, "dropout") || is_aten(node, "feature_dropout") || is_aten(node, "alpha_dropout") ||
@@ -79,6 +93,7 @@ class Straightener {
 
   // The place of a value on the straight line; a constant gets one when it is first needed.
   Value* place(Known& known) {
+    if (known.missing) refuse_missing(*known.missing);
     if (!known.straight) {
       const auto inserted = torch::jit::tryInsertConstant(*line_.graph, known.value);
       if (!inserted) throw ModelError("a value of type " + known.value.tagKind() + " reaches an operator of the model");
@@ -134,6 +149,7 @@ class Straightener {
 
   void run_branch(Node* node) {
     const auto& condition = known_.at(node->input());
+    if (condition.missing) refuse_missing(*condition.missing);
     if (condition.from_pixels) {
       throw ModelError("the model branches on what is in the image (" + describe(node) +
                        "), so one graph cannot stand for it; export a model without such a branch");
@@ -149,8 +165,10 @@ class Straightener {
     auto condition = known_.at(node->inputs()[1]);
     std::vector<Known> carried;
     for (size_t i = 2; i < node->inputs().size(); ++i) carried.push_back(known_.at(node->inputs()[i]));
+    if (trips.missing || condition.missing) refuse_missing(*(trips.missing ? trips.missing : condition.missing));
     const int64_t most = trips.value.toInt();
     for (int64_t trip = 0; trip < most && condition.value.toBool(); ++trip) {
+      if (condition.missing) refuse_missing(*condition.missing);
       if (condition.from_pixels || trips.from_pixels) {
         throw ModelError("the model loops as often as what is in the image says; export a model without such a loop");
       }
@@ -181,6 +199,7 @@ class Straightener {
   void run_append(Node* node) {
     auto& list = known_.at(node->inputs()[0]);
     auto& element = known_.at(node->inputs()[1]);
+    if (element.missing || list.missing) refuse_missing(*(element.missing ? element.missing : list.missing));
     auto elements = list.value.toListRef().vec();
     std::vector<Value*> places;
     if (list.straight && list.straight->node()->kind() == prim::ListConstruct) {
@@ -215,7 +234,24 @@ class Straightener {
 
   void hand_out(Value* from, Value* to) { known_[to] = known_.at(from); }
 
+  // What follows from an input nobody gave is not there either; but a tuple or dict may hold it beside what is.
+  bool run_without(Node* node) {
+    const bool construct = node->kind() == prim::TupleConstruct || node->kind() == prim::DictConstruct;
+    for (Value* input : node->inputs()) {
+      const auto* argument = known_.at(input).missing;
+      if (!argument) continue;
+      if (construct) {
+        known_[input] = {IValue(at::Tensor())};
+      } else {
+        for (Value* output : node->outputs()) known_[output] = missing(*argument);
+        return true;
+      }
+    }
+    return false;
+  }
+
   void run_operator(Node* source) {
+    if (run_without(source)) return;
     Node* node = source;
     std::shared_ptr<Graph> scratch;
     if (const auto functional = functional_name(source); !functional.empty()) {
@@ -394,77 +430,9 @@ class Straightener {
   int64_t nodes_ = 0;
 };
 
-// One output of possibly many: its name (of a dict) or index, its place, and what it was on the example.
-struct Output {
-  std::string name;
-  Value* place;
-  IValue value;
-};
-
-std::vector<Output> outputs_of(Value* place, const IValue& value) {
-  std::vector<Output> all;
-  if (value.isTensor()) return {{"0", place, value}};
-  Node* node = place ? place->node() : nullptr;
-  if (node && node->kind() == prim::DictConstruct && value.isGenericDict()) {
-    const auto dict = value.toGenericDict();
-    for (size_t i = 0; i + 1 < node->inputs().size(); i += 2) {
-      const auto key = torch::jit::toIValue(node->inputs()[i]);
-      if (key && key->isString()) all.push_back({key->toStringRef(), node->inputs()[i + 1], dict.at(*key)});
-    }
-  } else if (node && node->kind() == prim::TupleConstruct && value.isTuple()) {
-    const auto& elements = value.toTupleRef().elements();
-    const auto type = value.toTupleRef().type();
-    for (size_t i = 0; i < elements.size(); ++i) {
-      const bool named = type && type->schema() && type->schema()->arguments().size() == elements.size();
-      all.push_back(
-          {named ? type->schema()->arguments()[i].name() : std::to_string(i), node->inputs()[i], elements[i]});
-    }
-  } else if (node && node->kind() == prim::ListConstruct && value.isTensorList()) {
-    const auto list = value.toTensorVector();
-    for (size_t i = 0; i < list.size(); ++i) all.push_back({std::to_string(i), node->inputs()[i], list[i]});
-  }
-  return all;
-}
-
-bool is_prediction(const IValue& value) {
-  return value.isTensor() && value.toTensor().defined() && value.toTensor().dim() == 2 &&
-         value.toTensor().is_floating_point();
-}
-
-std::string sizes_text(const IValue& value) {
-  if (!value.isTensor() || !value.toTensor().defined()) return value.tagKind();
-  std::ostringstream text;
-  text << value.toTensor().sizes();
-  return text.str();
-}
-
-Output choose_output(const std::vector<Output>& all, const std::string& wanted) {
-  std::string list;
-  for (size_t i = 0; i < all.size(); ++i) {
-    const auto& one = all[i];
-    list += (list.empty() ? "" : ", ") + one.name + " " + sizes_text(one.value);
-    const bool chosen = wanted.empty() ? is_prediction(one.value) : one.name == wanted || std::to_string(i) == wanted;
-    if (!chosen) continue;
-    if (!is_prediction(one.value)) {
-      throw ModelError("output \"" + one.name + "\" has shape " + sizes_text(one.value) + ", expected [B, C]");
-    }
-    return one;
-  }
-  if (all.empty()) list = "no tensors";
-  if (!wanted.empty()) throw ModelError("the model has no output \"" + wanted + "\"; it returns " + list);
-  throw ModelError("the model returns " + list + "; expected an output of shape [B, C]: class scores or an embedding");
-}
-
 }  // namespace
 
-StraightLine straighten(const torch::jit::Module& module, const at::Tensor& images, const StraightenOptions& options) {
-  const auto method = module.find_method("forward");
-  if (!method) throw ModelError("the archive has no forward method: it is not an exported model");
-  const auto source = method->graph()->copy();
-  torch::jit::Inline(*source);
-  check_allowed(*source);
-  unfuse_attention(*source);
-
+StraightLine straighten(const Source& source, const at::Tensor& images, const StraightenOptions& options) {
   auto bounded = options;
   constexpr int64_t kLeast = int64_t{64} << 20;
   constexpr int64_t kTimesImages = 2048;  // an eager attention at 896² with patches of 8 and 16 heads needs half of it
@@ -472,33 +440,26 @@ StraightLine straighten(const torch::jit::Module& module, const at::Tensor& imag
   StraightLine line;
   line.graph = std::make_shared<Graph>();
   Straightener straightener(bounded, line);
-  const auto& arguments = method->function().getSchema().arguments();
-  straightener.bind(source->inputs()[0], {IValue(module._ivalue())});
-  bool bound = false;
-  for (size_t i = 1; i < source->inputs().size(); ++i) {
-    Value* input = source->inputs()[i];
-    const auto& argument = arguments.at(i);
-    if (!bound && argument.type()->isSubtypeOf(*c10::TensorType::get())) {
+  const size_t images_at = images_argument(source);
+  for (size_t i = 0; i < source.arguments.size(); ++i) {
+    Value* input = source.graph->inputs()[i];
+    const auto& argument = source.arguments[i];
+    if (i == images_at) {
       Known known{images, line.graph->addInput("images"), true, true};
       line.facts[known.straight] = {images.sizes().vec(), images.scalar_type(), std::nullopt};
       straightener.bind(input, std::move(known));
-      bound = true;
-    } else if (argument.default_value()) {
-      straightener.bind(input, {*argument.default_value()});
-    } else if (argument.type()->kind() == c10::TypeKind::OptionalType) {
-      straightener.bind(input, {IValue()});
+    } else if (argument.value) {
+      straightener.bind(input, {*argument.value});
     } else {
-      throw ModelError("the model takes another input, \"" + argument.name() + "\" (" +
-                       argument.type()->annotation_str() +
-                       "); expected a vision tower that takes images alone: export the vision part of the model");
+      straightener.bind(input, missing(argument));
     }
   }
-  if (!bound) throw ModelError("the model takes no tensor; expected images [B, 3, H, W]");
-  straightener.run(source->block());
+  straightener.run(source.graph->block());
 
-  Known returned = straightener.known(source->outputs().at(0));
+  Known returned = straightener.known(source.graph->outputs().at(0));
+  if (returned.missing) refuse_missing(*returned.missing);
   if (!returned.from_images) throw ModelError("the model's output does not depend on its input");
-  const auto output = choose_output(outputs_of(returned.straight, returned.value), options.output);
+  const auto output = choose_output(returned.straight, returned.value, options.output);
   line.graph->registerOutput(output.place);
   line.output = output.value.toTensor();
   drop_dead_code(line);

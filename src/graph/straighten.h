@@ -2,7 +2,6 @@
 
 #include <ATen/core/Tensor.h>
 #include <legrad/error.h>
-#include <torch/csrc/jit/api/module.h>
 
 #include <memory>
 #include <optional>
@@ -12,6 +11,7 @@
 
 #include "graph/ir.h"
 #include "graph/operators.h"
+#include "graph/source.h"
 
 namespace legrad::graph {
 
@@ -46,12 +46,12 @@ struct StraightenOptions {
   Limits limits;
 };
 
-/// Runs a module's forward once on `images` [B, C, H, W], node by node, and keeps what was executed: the branch taken, loops
+/// Runs a model's forward once on `images` [B, C, H, W], node by node, and keeps what was executed: the branch taken, loops
 /// unrolled, dropout gone, in-place operators made functional. Every value is freed after its last use.
 ///
 /// Throws `ModelError` for what is not allowed in a forward, a branch on pixel values, a write into something that others
-/// still see, other inputs than images, and work beyond the limits.
-StraightLine straighten(const torch::jit::Module& module, const at::Tensor& images, const StraightenOptions& options);
+/// still see, an output that needs other inputs than images, and work beyond the limits.
+StraightLine straighten(const Source& source, const at::Tensor& images, const StraightenOptions& options);
 
 /// Drops what the output does not need, and the facts about it.
 void drop_dead_code(StraightLine& line);

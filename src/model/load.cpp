@@ -4,17 +4,16 @@
 #include <ATen/Functions.h>
 #include <legrad/error.h>
 #include <torch/csrc/jit/ir/constants.h>
-#include <torch/csrc/jit/passes/inliner.h>
 
 #include <functional>
 #include <map>
 #include <sstream>
 #include <unordered_set>
 
-#include "graph/archive.h"
 #include "graph/cut.h"
 #include "graph/input_size.h"
 #include "graph/rewrite.h"
+#include "graph/source.h"
 #include "graph/straighten.h"
 #include "graph/stream.h"
 #include "model/grad_scope.h"
@@ -26,25 +25,9 @@ namespace {
 using graph::Node;
 using graph::Value;
 
-// The constants of a module: parameters, buffers, and what a frozen archive keeps in its graph.
-std::vector<at::Tensor> weights_of(const torch::jit::Module& module) {
-  std::vector<at::Tensor> weights;
-  for (const at::Tensor& tensor : module.parameters()) weights.push_back(tensor);
-  for (const at::Tensor& tensor : module.buffers()) weights.push_back(tensor);
-  const auto method = module.find_method("forward");
-  if (!method) return weights;
-  for (const Node* node : method->graph()->nodes()) {
-    for (const Value* output : node->outputs()) {
-      const auto constant = torch::jit::toIValue(output);
-      if (constant && constant->isTensor()) weights.push_back(constant->toTensor());
-    }
-  }
-  return weights;
-}
-
-c10::ScalarType dtype_of(const torch::jit::Module& module) {
+c10::ScalarType dtype_of(const std::vector<at::Tensor>& weights) {
   std::map<c10::ScalarType, int64_t> numbers;
-  for (const auto& weight : weights_of(module)) {
+  for (const auto& weight : weights) {
     if (weight.is_floating_point()) numbers[weight.scalar_type()] += weight.numel();
   }
   auto most = std::make_pair(c10::ScalarType::Float, int64_t{0});
@@ -54,12 +37,7 @@ c10::ScalarType dtype_of(const torch::jit::Module& module) {
   return most.first;
 }
 
-void check_has_attention(const torch::jit::Module& module) {
-  const auto method = module.find_method("forward");
-  if (!method) throw ModelError("the archive has no forward method: it is not an exported model");
-  const auto graph = method->graph()->copy();
-  torch::jit::Inline(*graph);
-  graph::check_allowed(*graph);
+void check_has_attention(const graph::Graph& graph) {
   bool found = false;
   const std::function<void(const torch::jit::Block*)> visit = [&](const torch::jit::Block* block) {
     for (const Node* node : block->nodes()) {
@@ -69,7 +47,7 @@ void check_has_attention(const torch::jit::Module& module) {
       for (const auto* inner : node->blocks()) visit(inner);
     }
   };
-  visit(graph->block());
+  visit(graph.block());
   if (!found) {
     throw ModelError(
         "no self-attention was found in the model: it is no vision transformer (a CNN?); expected blocks of softmax "
@@ -148,11 +126,11 @@ void describe_graph(Structure& structure, const graph::StraightLine& line, const
   }
 }
 
-std::shared_ptr<Network> build(const graph::Archive& archive, ImageSize size, int64_t channels,
+std::shared_ptr<Network> build(const graph::Source& source, ImageSize size, int64_t channels,
                                const LoadOptions& options, graph::StraightenOptions straighten) {
   straighten.output = options.output;
   const auto images = example_images(size, channels, straighten.device, straighten.to_dtype);
-  auto line = graph::straighten(archive.module, images, straighten);
+  auto line = graph::straighten(source, images, straighten);
   const auto forms = graph::gather_attention(line);
   const auto anatomy = graph::find_anatomy(line, forms);
   auto network = std::make_shared<Network>();
@@ -161,7 +139,7 @@ std::shared_ptr<Network> build(const graph::Archive& archive, ImageSize size, in
   structure.channels = channels;
   structure.dtype = straighten.to_dtype;
   structure.device = straighten.device;
-  structure.exporter = archive.description;
+  structure.exporter = source.description;
   describe_graph(structure, line, anatomy);
   cut_stages(*network, line, anatomy);
   measure(*network, images, line.output);
@@ -172,17 +150,18 @@ std::shared_ptr<Network> build(const graph::Archive& archive, ImageSize size, in
 
 std::shared_ptr<const Network> load_network(const std::filesystem::path& file, const LoadOptions& options) {
   const GradScope scope(false);
-  auto archive = graph::open_archive(file, options.device);
-  check_has_attention(archive.module);
+  auto source = graph::open_source(file);
+  check_has_attention(*source.graph);
+  graph::unfuse_attention(*source.graph);
   graph::StraightenOptions straighten;
   straighten.device = options.device;
-  straighten.from_dtype = dtype_of(archive.module);
+  straighten.from_dtype = dtype_of(source.weights);
   straighten.to_dtype = options.dtype.value_or(straighten.from_dtype);
   if (!c10::isFloatingType(straighten.to_dtype)) throw InputError("the model's dtype must be a floating type");
-  if (straighten.to_dtype != straighten.from_dtype) archive.module.to(straighten.to_dtype);
+  graph::convert(source, straighten.device, straighten.from_dtype, straighten.to_dtype);
 
-  const auto hint = graph::input_hint(archive.module);
-  const auto build_at = [&](ImageSize size) { return build(archive, size, hint.channels, options, straighten); };
+  const auto hint = graph::input_hint(source);
+  const auto build_at = [&](ImageSize size) { return build(source, size, hint.channels, options, straighten); };
   if (options.input_size) {
     if (options.input_size->height < 1 || options.input_size->width < 1)
       throw InputError("the input size must be positive");
