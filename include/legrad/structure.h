@@ -52,6 +52,7 @@ struct Structure {
   int64_t pooler_heads = 0;            ///< heads of the attentional pooler; 0 where there is none
   int64_t pooler_queries = 0;          ///< learned queries of the pooler; 0 where there is none
   std::vector<std::string> attention;  ///< [L] the form each block's attention has in the file
+  bool batch_of_one = false;           ///< the file holds a batch of one image, so images go through one by one
   bool rows_restricted = false;        ///< gradients are taken on the readout rows alone (checked to be the same)
   bool mean_pushed = false;            ///< token means skip the last linear layer of a block (checked to be the same)
   int64_t output_width = 0;            ///< C classes or the embedding's width

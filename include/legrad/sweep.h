@@ -13,6 +13,7 @@ enum class BlockScore {
   kNone,       ///< none
   kModel,      ///< s^l = readout(Z^l), the model's own readout, final norm included
   kTokenMean,  ///< s^l = readout(mean of Z^l over its tokens, put in every row)
+  kPublished,  ///< s^l = pool(Z^l) without the model's final norm; for models with an attentional pooler
 };
 
 /// A block as the forward sweep passes it, first block to last.

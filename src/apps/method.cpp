@@ -17,6 +17,7 @@ Readout readout(const std::string& name) {
   if (name == "model") {
     return Readout::kModel;
   }
+  if (name == "published") return Readout::kPublished;
   return name == "token_mean" ? Readout::kTokenMean : Readout::kAuto;
 }
 
@@ -38,7 +39,7 @@ void add_method_options(CLI::App& command, MethodOptions& options) {
           "What turns a block's tokens into its score, for legrad: auto, model (the model's own) or token_mean (the "
           "same on the mean of all tokens); auto is token_mean for a class token, else model")
       ->option_text("NAME")
-      ->check(CLI::IsMember({"auto", "model", "token_mean"}))
+      ->check(CLI::IsMember({"auto", "model", "token_mean", "published"}))
       ->capture_default_str()
       ->group(kGroup);
 }

@@ -96,6 +96,20 @@ std::vector<size_t> token_places(const std::vector<Value*>& points, const std::v
   return places;
 }
 
+bool is_norm(const Node* node) {
+  return is_aten(node, "layer_norm") || is_aten(node, "native_layer_norm") || is_aten(node, "rms_norm");
+}
+
+Node* final_norm(const Anatomy& anatomy, const std::vector<Value*>& points) {
+  for (Value* point : points) {
+    if (is_norm(point->node()) && point->node()->isAfter(anatomy.poolers[0].node)) return point->node();
+  }
+  for (const auto& use : anatomy.tokens.back()->uses()) {
+    if (is_norm(use.user)) return use.user;
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 Value* Site::mask() const {
@@ -216,6 +230,7 @@ Anatomy find_anatomy(const StraightLine& line, const std::unordered_map<const No
                        " tokens, expected all " + std::to_string(first[1]));
     }
   }
+  if (!anatomy.poolers.empty()) anatomy.final_norm = final_norm(anatomy, points);
   return anatomy;
 }
 

@@ -26,6 +26,7 @@ struct Anatomy {
   std::vector<Value*> tokens;  ///< Z^0 ... Z^L, one more than blocks
   std::vector<Site> poolers;   ///< at most one
   Value* patches = nullptr;    ///< [B, d, rows, columns], what the patch embedding gives; none if it has no such form
+  Node* final_norm = nullptr;  ///< of a model with a pooler: the norm every path takes behind it, or the one before it
 };
 
 /// The values that depend on what is in the images.

@@ -24,6 +24,8 @@ BlockScore block_score(const Structure& structure, Readout readout) {
             "the token mean has no meaning for a model with an attentional pooler; use the model's own readout");
       }
       return BlockScore::kTokenMean;
+    case Readout::kPublished:
+      return pooler ? BlockScore::kPublished : BlockScore::kTokenMean;
     case Readout::kAuto:
       return structure.readout == ReadoutKind::kToken ? BlockScore::kTokenMean : BlockScore::kModel;
   }
@@ -63,11 +65,14 @@ class LegradWatcher : public ForwardWatcher {
   LegradResult result() const {
     std::vector<at::Tensor> maps;
     std::vector<at::Tensor> scores;
+    std::vector<at::Tensor> shares;
     for (size_t layer = 0; layer < layers_.size(); ++layer) {
-      maps.push_back(on_patch_grid(at::cat(maps_[layer]), structure_).transpose(0, 1));
+      const auto of_tokens = at::cat(maps_[layer]).transpose(0, 1);  // [B, K, N]
+      maps.push_back(on_patch_grid(of_tokens, structure_));
       scores.push_back(at::cat(scores_[layer]).transpose(0, 1));
+      shares.push_back(prefix_share(of_tokens.relu(), maps.back().relu()));
     }
-    LegradResult result{{}, at::stack(scores), at::stack(maps)};
+    LegradResult result{{}, at::stack(scores), at::stack(maps), at::stack(shares)};
     result.maps = options_.layer_weights.empty() ? result.layer_maps.mean(0) : weighted_mean(result.layer_maps);
     return result;
   }
@@ -86,6 +91,12 @@ class LegradWatcher : public ForwardWatcher {
       sum = sum.defined() ? sum + added : added;
     }
     return sum / static_cast<double>(attention.heads() * attention.queries());
+  }
+
+  static at::Tensor prefix_share(const at::Tensor& of_tokens, const at::Tensor& of_patches) {
+    const auto all = of_tokens.sum(-1);
+    const auto share = 1 - of_patches.sum({-2, -1}) / all;
+    return share.masked_fill(all == 0, 0).clamp(0, 1);
   }
 
   at::Tensor rectified(const at::Tensor& gradient) const {

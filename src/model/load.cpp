@@ -11,6 +11,7 @@
 #include <unordered_set>
 
 #include "graph/cut.h"
+#include "graph/free_sizes.h"
 #include "graph/input_size.h"
 #include "graph/rewrite.h"
 #include "graph/source.h"
@@ -55,11 +56,11 @@ void check_has_attention(const graph::Graph& graph) {
   }
 }
 
-// Two images of noise, the same every time: two, so that a model that holds one batch size shows.
-at::Tensor example_images(ImageSize size, int64_t channels, c10::Device device, c10::ScalarType dtype) {
+// Images of noise, the same every time.
+at::Tensor example_images(int64_t batch, ImageSize size, int64_t channels, c10::Device device, c10::ScalarType dtype) {
   constexpr uint64_t kSeed = 2404;
   auto generator = at::detail::createCPUGenerator(kSeed);
-  return at::randn({2, channels, size.height, size.width}, generator).to(device, dtype);
+  return at::randn({batch, channels, size.height, size.width}, generator).to(device, dtype);
 }
 
 Network::Cut cut_attention(const graph::StraightLine& line, const graph::Site& site, Value* tokens, Value* out,
@@ -79,7 +80,12 @@ Network::Cut cut_attention(const graph::StraightLine& line, const graph::Site& s
 
 void cut_stages(Network& network, const graph::StraightLine& line, const graph::Anatomy& anatomy) {
   const auto& tokens = anatomy.tokens;
-  network.embed = graph::cut(line, {line.images()}, {tokens.front()}, "the patch embedding");
+  Value* patches = line.images();
+  if (anatomy.patches) {
+    patches = anatomy.patches;
+    network.patchify = graph::cut(line, {line.images()}, {patches}, "the patch embedding");
+  }
+  network.embed = graph::cut(line, {patches}, {tokens.front()}, "the embedding of patches");
   for (size_t l = 0; l < anatomy.blocks.size(); ++l) {
     const auto name = "block " + std::to_string(l);
     const auto& site = anatomy.blocks[l];
@@ -93,6 +99,14 @@ void cut_stages(Network& network, const graph::StraightLine& line, const graph::
     network.pooler = cut_attention(line, anatomy.poolers[0], tokens.back(), line.result(), "the attentional pooler");
   }
   network.readout = graph::cut(line, {tokens.back()}, {line.result()}, "the readout");
+}
+
+// The pooler as the published code runs it: without the final norm. Changes the line.
+void cut_published(Network& network, const graph::StraightLine& line, const graph::Anatomy& anatomy) {
+  if (!anatomy.final_norm) return;
+  anatomy.final_norm->outputs()[0]->replaceAllUsesWith(anatomy.final_norm->input(0));
+  network.published_pooler =
+      cut_attention(line, anatomy.poolers[0], anatomy.tokens.back(), line.result(), "the published pooler");
 }
 
 void describe_graph(Structure& structure, const graph::StraightLine& line, const graph::Anatomy& anatomy) {
@@ -126,22 +140,24 @@ void describe_graph(Structure& structure, const graph::StraightLine& line, const
   }
 }
 
-std::shared_ptr<Network> build(const graph::Source& source, ImageSize size, int64_t channels,
-                               const LoadOptions& options, graph::StraightenOptions straighten) {
-  straighten.output = options.output;
-  const auto images = example_images(size, channels, straighten.device, straighten.to_dtype);
+std::shared_ptr<Network> build(const graph::Source& source, int64_t batch, ImageSize size, int64_t channels,
+                               const graph::StraightenOptions& straighten) {
+  const auto images = example_images(batch, size, channels, straighten.device, straighten.to_dtype);
   auto line = graph::straighten(source, images, straighten);
+  graph::free_sizes(line);
   const auto forms = graph::gather_attention(line);
   const auto anatomy = graph::find_anatomy(line, forms);
   auto network = std::make_shared<Network>();
   auto& structure = network->structure;
   structure.input = size;
   structure.channels = channels;
+  structure.batch_of_one = batch == 1;
   structure.dtype = straighten.to_dtype;
   structure.device = straighten.device;
   structure.exporter = source.description;
   describe_graph(structure, line, anatomy);
   cut_stages(*network, line, anatomy);
+  cut_published(*network, line, anatomy);
   measure(*network, images, line.output);
   return network;
 }
@@ -154,6 +170,7 @@ std::shared_ptr<const Network> load_network(const std::filesystem::path& file, c
   check_has_attention(*source.graph);
   graph::unfuse_attention(*source.graph);
   graph::StraightenOptions straighten;
+  straighten.output = options.output;
   straighten.device = options.device;
   straighten.from_dtype = dtype_of(source.weights);
   straighten.to_dtype = options.dtype.value_or(straighten.from_dtype);
@@ -161,7 +178,13 @@ std::shared_ptr<const Network> load_network(const std::filesystem::path& file, c
   graph::convert(source, straighten.device, straighten.from_dtype, straighten.to_dtype);
 
   const auto hint = graph::input_hint(source);
-  const auto build_at = [&](ImageSize size) { return build(source, size, hint.channels, options, straighten); };
+  const auto build_at = [&](ImageSize size) {
+    try {
+      return build(source, 2, size, hint.channels, straighten);
+    } catch (const graph::ExecutionError&) {  // perhaps the file holds a batch of one image
+      return build(source, 1, size, hint.channels, straighten);
+    }
+  };
   if (options.input_size) {
     if (options.input_size->height < 1 || options.input_size->width < 1)
       throw InputError("the input size must be positive");

@@ -163,16 +163,17 @@ class Measurement {
     }
   }
 
-  // Which tokens [N] turn NaN when the patches marked in `mask` [rows, columns] do.
+  // Which tokens [N] turn NaN when the patches marked in `mask` [rows, columns] do: in what the patch embedding gives, or
+  // else in the image.
   at::Tensor poisoned_tokens(const at::Tensor& mask, PatchGrid grid) const {
-    const int64_t height = structure_.input.height / grid.rows;
-    const int64_t width = structure_.input.width / grid.columns;
-    auto pixels = at::zeros({structure_.input.height, structure_.input.width}, at::kBool);
-    pixels.narrow(0, 0, height * grid.rows)
+    const auto patches = network_.run_patchify(image_);
+    const int64_t height = patches.size(2) / grid.rows;
+    const int64_t width = patches.size(3) / grid.columns;
+    auto places = at::zeros({patches.size(2), patches.size(3)}, at::kBool);
+    places.narrow(0, 0, height * grid.rows)
         .narrow(1, 0, width * grid.columns)
         .copy_(mask.repeat_interleave(height, 0).repeat_interleave(width, 1));
-    const auto poisoned = image_.masked_fill(pixels.to(image_.device()), kNaN);
-    return network_.run_embed(poisoned)[0].isnan().any(-1).cpu();
+    return network_.run_embed_patches(patches.masked_fill(places.to(patches.device()), kNaN))[0].isnan().any(-1).cpu();
   }
 
   std::vector<int64_t> rows_with_gradient() const {

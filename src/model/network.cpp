@@ -9,15 +9,41 @@ at::Tensor Network::image_sizes(int64_t batch) const {
   return at::zeros({1}, options).expand({batch, structure.channels, structure.input.height, structure.input.width});
 }
 
-at::Tensor Network::run_embed(const at::Tensor& images) const { return embed({images, images})[0]; }
+std::vector<at::Tensor> Network::run(const graph::Program& program, const std::vector<at::Tensor>& inputs,
+                                     size_t shared) const {
+  const int64_t batch = inputs[0].size(0);
+  if (!structure.batch_of_one || batch == 1) return program(inputs);
+  std::vector<std::vector<at::Tensor>> outputs;  // [output][image]
+  for (int64_t image = 0; image < batch; ++image) {
+    std::vector<at::Tensor> alone;
+    for (const auto& input : inputs) alone.push_back(input.narrow(0, image, 1));
+    const auto given = program(alone);
+    outputs.resize(given.size());
+    for (size_t i = 0; i < given.size(); ++i) outputs[i].push_back(given[i]);
+  }
+  std::vector<at::Tensor> together;
+  for (size_t i = 0; i < outputs.size(); ++i) together.push_back(i < shared ? at::cat(outputs[i]) : outputs[i][0]);
+  return together;
+}
+
+at::Tensor Network::run_patchify(const at::Tensor& images) const {
+  return patchify ? run(patchify, {images, images})[0] : images;
+}
+
+at::Tensor Network::run_embed_patches(const at::Tensor& patches) const {
+  return run(embed, {patches, image_sizes(patches.size(0))})[0];
+}
+
+at::Tensor Network::run_embed(const at::Tensor& images) const { return run_embed_patches(run_patchify(images)); }
 
 at::Tensor Network::run_readout(const at::Tensor& tokens) const {
-  return readout({tokens, image_sizes(tokens.size(0))})[0];
+  return run(readout, {tokens, image_sizes(tokens.size(0))})[0];
 }
 
 Attended Network::attend(const Cut& cut, const at::Tensor& tokens) const {
   const int64_t batch = tokens.size(0);
-  auto parts = cut.attend({tokens, image_sizes(batch)});
+  constexpr size_t kMask = 4;
+  auto parts = run(cut.attend, {tokens, image_sizes(batch)}, kMask);
   const auto by_head = [&](const at::Tensor& part) {
     if (cut.merged) return part.reshape({batch, part.size(1) / batch, part.size(2), part.size(3)});
     return part.size(0) == batch ? part : part.expand({batch, -1, -1, -1});
@@ -25,12 +51,12 @@ Attended Network::attend(const Cut& cut, const at::Tensor& tokens) const {
   Attended attended;
   attended.context = by_head(parts[3]);
   attended.attention = {by_head(parts[0]).detach(), by_head(parts[1]).detach(), by_head(parts[2]).detach(),
-                        cut.mask ? parts[4].detach() : at::Tensor(), cut.scale};
+                        cut.mask ? parts[kMask].detach() : at::Tensor(), cut.scale};
   return attended;
 }
 
 at::Tensor Network::run_tail(const Cut& cut, const at::Tensor& context, const at::Tensor& tokens) const {
-  return cut.tail({as_in_model(cut, context), tokens, image_sizes(tokens.size(0))})[0];
+  return run(cut.tail, {as_in_model(cut, context), tokens, image_sizes(tokens.size(0))})[0];
 }
 
 Network::TailAndMean Network::run_tail_with_mean(const Block& block, const at::Tensor& context,
@@ -39,7 +65,7 @@ Network::TailAndMean Network::run_tail_with_mean(const Block& block, const at::T
     auto out = run_tail(block, context, tokens);
     return {out, out.mean(1, /*keepdim=*/true)};
   }
-  auto outputs = block.tail_with_mean({as_in_model(block, context), tokens, image_sizes(tokens.size(0))});
+  auto outputs = run(block.tail_with_mean, {as_in_model(block, context), tokens, image_sizes(tokens.size(0))});
   return {outputs[0], outputs[1]};
 }
 

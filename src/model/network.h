@@ -4,6 +4,7 @@
 #include <legrad/attention.h>
 #include <legrad/structure.h>
 
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -33,12 +34,16 @@ class Network {
   };
 
   Structure structure;
-  graph::Program embed;    ///< images -> Z^0
-  graph::Program readout;  ///< Z^L -> output [B, C]
+  graph::Program patchify;  ///< images -> [B, d, rows, columns]; empty where the model has no such value
+  graph::Program embed;     ///< what `patchify` gives, or else the images -> Z^0
+  graph::Program readout;   ///< Z^L -> output [B, C]
   std::vector<Block> blocks;
   std::optional<Cut> pooler;
+  std::optional<Cut> published_pooler;  ///< the same without the model's final norm
 
   at::Tensor run_embed(const at::Tensor& images) const;
+  at::Tensor run_patchify(const at::Tensor& images) const;  ///< the images themselves where there is no such program
+  at::Tensor run_embed_patches(const at::Tensor& patches) const;
   at::Tensor run_readout(const at::Tensor& tokens) const;
   Attended attend(const Cut& cut, const at::Tensor& tokens) const;
   /// The tail of a block or pooler. `context` and `tokens` may hold a choice of rows, the same in both.
@@ -52,6 +57,10 @@ class Network {
 
  private:
   static at::Tensor as_in_model(const Cut& cut, const at::Tensor& context);
+  /// Runs a program on inputs [B, ...]; image by image, if the model holds a batch of one. The outputs from `shared` on do
+  /// not depend on the images.
+  std::vector<at::Tensor> run(const graph::Program& program, const std::vector<at::Tensor>& inputs,
+                              size_t shared = SIZE_MAX) const;
   /// An input for `batch` images whose contents nobody reads; takes no memory.
   at::Tensor image_sizes(int64_t batch) const;
 };

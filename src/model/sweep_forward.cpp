@@ -67,7 +67,8 @@ class ForwardSweep {
       }
     }
     if (on_rows) score_on_rows(block, attended, input, /*keep_output=*/false);
-    if (model && network_.pooler) score_by_pooler(output);
+    if (model && network_.pooler) score_by_pooler(BlockScore::kModel, *network_.pooler, output);
+    if (wanted(BlockScore::kPublished)) score_by_pooler(BlockScore::kPublished, published_pooler(), output);
     return output;
   }
 
@@ -78,7 +79,7 @@ class ForwardSweep {
     const auto context = select_rows(attended.context, 2, rows);
     const auto tokens = select_rows(input, 1, rows);
     score_repeated(
-        context, tokens, attended.attention, &rows,
+        BlockScore::kModel, context, tokens, attended.attention, &rows,
         [&](const at::Tensor& leaf, const at::Tensor& repeated) {
           return network_.run_readout(network_.run_tail(block, leaf, repeated));
         },
@@ -86,19 +87,25 @@ class ForwardSweep {
   }
 
   // s^l = pool(Z^l) · c, its gradient at the pooler's attention.
-  void score_by_pooler(const at::Tensor& tokens) {
-    const auto attended = network_.attend(*network_.pooler, tokens);
+  void score_by_pooler(BlockScore kind, const Network::Cut& pooler, const at::Tensor& tokens) {
+    const auto attended = network_.attend(pooler, tokens);
     const bool last = index_ + 1 == static_cast<int64_t>(network_.blocks.size());
     score_repeated(
-        attended.context, tokens, attended.attention, nullptr,
-        [&](const at::Tensor& leaf, const at::Tensor& repeated) {
-          return network_.run_tail(*network_.pooler, leaf, repeated);
-        },
-        last);
+        kind, attended.context, tokens, attended.attention, nullptr,
+        [&](const at::Tensor& leaf, const at::Tensor& repeated) { return network_.run_tail(pooler, leaf, repeated); },
+        last && kind == BlockScore::kModel);
+  }
+
+  const Network::Cut& published_pooler() const {
+    if (!network_.published_pooler) {
+      throw InputError(
+          "the published readout leaves out a pooler model's final norm, and this model has none; use the model's own");
+    }
+    return *network_.published_pooler;
   }
 
   template <typename Run>
-  void score_repeated(const at::Tensor& context, const at::Tensor& tokens, const Attention& attention,
+  void score_repeated(BlockScore kind, const at::Tensor& context, const at::Tensor& tokens, const Attention& attention,
                       const std::vector<int64_t>* rows, const Run& run, bool keep_output) {
     const int64_t batch = tokens.size(0);
     const int64_t per_pass = std::max<int64_t>(1, kRowsPerPass / (batch * context.size(2)));
@@ -115,8 +122,7 @@ class ForwardSweep {
       for (int64_t i = 0; i < most; ++i) scores.push_back(target_.score(output.narrow(0, i * batch, batch), first + i));
       const auto stacked = at::stack(scores);  // [T, B]
       const auto taken = gradient(stacked.sum(), {leaf}, false)[0];
-      hand_out(BlockScore::kModel,
-               {index_, first, stacked.detach(), taken.unflatten(0, {most, batch}), rows, &attention});
+      hand_out(kind, {index_, first, stacked.detach(), taken.unflatten(0, {most, batch}), rows, &attention});
     }
   }
 

@@ -13,7 +13,9 @@ namespace legrad {
 enum class Readout {
   kAuto,       ///< token mean where the model reads one row (a class token), the model's own elsewhere
   kModel,      ///< the model's own
-  kTokenMean,  ///< the model's own on the mean of all tokens, as in the published code for CLIP
+  kTokenMean,  ///< the model's own on the mean of all tokens
+  kPublished,  ///< as in the published code: the token mean (CLIP); for attentional poolers the model's own without the
+  ///< final norm, before the pooler (SigLIP) or behind it (CoCa, whose targets are compared by dot product)
 };
 
 struct LegradOptions {
@@ -30,6 +32,8 @@ struct LegradResult {
   at::Tensor maps;          ///< [B, K, rows, columns]
   at::Tensor layer_scores;  ///< s^l [L, B, K], the proto-decision scores of the layers chosen
   at::Tensor layer_maps;    ///< [L, B, K, rows, columns], whose (weighted) mean is `maps`
+  at::Tensor
+      prefix_share;  ///< [L, B, K] in [0, 1], the share of the positive gradient on tokens that are no patches (§7.2)
 };
 
 /// LeGrad (Bousselham et al., arXiv 2404.03214; eq. 7, 10 and, for attentional poolers, §8.1).
