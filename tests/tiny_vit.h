@@ -19,6 +19,8 @@ struct TinyVit {
   int64_t blocks = 2;
   int64_t classes = 5;
   c10::ScalarType dtype = c10::ScalarType::Double;
+  bool sizes_as_numbers =
+      false;  ///< the file holds a batch of one image and the number of tokens, as static exports do
   std::map<std::string, at::Tensor> weights;
 
   int64_t tokens() const { return (image / patch) * (image / patch) + 1; }
@@ -60,8 +62,10 @@ struct TinyVit {
         "    x = torch.conv2d(x, self.patch_w, self.patch_b, [" +
         p + ", " + p +
         "]).flatten(2).transpose(1, 2)\n"
-        "    x = torch.cat([self.cls.expand(x.size(0), -1, -1), x], 1) + self.pos\n"
-        "    b, n, d = x.shape\n";
+        "    x = torch.cat([self.cls.expand(" +
+        std::string(sizes_as_numbers ? "1" : "x.size(0)") + ", -1, -1), x], 1) + self.pos\n" +
+        (sizes_as_numbers ? "    b, n, d = 1, " + std::to_string(tokens()) + ", " + d + "\n"
+                          : "    b, n, d = x.shape\n");
     for (int64_t l = 0; l < blocks; ++l) {
       const auto i = std::to_string(l);
       code += "    y = torch.layer_norm(x, [" + d +

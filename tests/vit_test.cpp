@@ -178,6 +178,69 @@ TEST_F(VitTest, LayersAreThoseAskedFor) {
   EXPECT_THROW((void)legrad(vit, images_, {.targets = {2}, .layers = {2}}), InputError);
 }
 
+TEST_F(VitTest, AFileThatHoldsABatchOfOneGivesTheSameMaps) {
+  const auto vit = Vit::load(file());
+  model_.sizes_as_numbers = true;
+  model_.save(folder_.path() / "one.pt");
+  const auto one = Vit::load(folder_.path() / "one.pt");
+  EXPECT_FALSE(vit.structure().batch_of_one);
+  EXPECT_TRUE(one.structure().batch_of_one);
+  EXPECT_TRUE(one.structure().rows_restricted);
+  EXPECT_LT(relative(one.forward(images_), vit.forward(images_)), 1e-12);
+  for (const auto readout : {Readout::kModel, Readout::kTokenMean}) {
+    const LegradOptions options{.targets = {1, 4, 2}, .readout = readout};
+    EXPECT_LT(relative(legrad(one, images_, options), legrad(vit, images_, options)), 1e-12);
+  }
+  EXPECT_LT(relative(chefer_cam(one, images_, {.targets = {1, 4}}), chefer_cam(vit, images_, {.targets = {1, 4}})),
+            1e-12);
+}
+
+TEST_F(VitTest, ResizedIsTheModelWithAResampledPositionEmbedding) {
+  for (const bool numbers : {false, true}) {
+    model_.sizes_as_numbers = numbers;
+    model_.save(file());
+    const auto vit = Vit::load(file());
+    const auto resized = vit.resized(24, 12);
+    EXPECT_EQ(resized.structure().grid, (PatchGrid{6, 3}));
+    EXPECT_EQ(vit.structure().grid, (PatchGrid{4, 4}));
+    const auto pos = model_.weights.at("pos");
+    const auto map = pos.narrow(1, 1, 16).reshape({1, 4, 4, model_.width}).permute({0, 3, 1, 2});
+    const auto sampled = at::_upsample_bicubic2d_aa(map, {6, 3}, false).flatten(2).transpose(1, 2);
+    TinyVit expected = model_;
+    expected.weights["pos"] = at::cat({pos.narrow(1, 0, 1), sampled}, 1);
+    const auto images = at::randn({2, 3, 24, 12}, at::kDouble);
+    auto x = expected.embed(images);
+    for (int64_t l = 0; l < expected.blocks; ++l) {
+      const auto [a, v] = expected.attention(x, l);
+      x = expected.finish(x, a, v, l);
+    }
+    EXPECT_LT(relative(resized.forward(images), expected.readout(x)), 1e-12);
+    EXPECT_EQ(legrad(resized, images, {.targets = {1}}).sizes(), (std::vector<int64_t>{2, 1, 6, 3}));
+    EXPECT_LT(relative(Vit::load(file(), {.input_size = ImageSize{24, 12}}).forward(images), resized.forward(images)),
+              1e-12);
+  }
+  const auto vit = Vit::load(file());
+  const auto message = testing::message_of<InputError>([&] { (void)vit.resized(18, 16); });
+  EXPECT_TRUE(testing::contains(message, "multiples of the patch size 4x4")) << message;
+}
+
+TEST_F(VitTest, TheShareOfPrefixTokensIsWhatTheMapsLeaveOut) {
+  const auto vit = Vit::load(file());
+  const auto result = legrad_by_layer(vit, images_, {.targets = {1, 2}});
+  ASSERT_EQ(result.prefix_share.sizes(), (std::vector<int64_t>{2, 2, 2}));
+  class Columns : public ForwardWatcher {
+   public:
+    BlockScore wants(int64_t) const override { return BlockScore::kTokenMean; }
+    void on_gradient(const ScoreGradient& gradient) override {
+      const auto columns = gradient.attention->gradient_rows(gradient.context_gradient)[0].relu().sum({1, 2});
+      shares.push_back(columns.select(1, 0) / columns.sum(1));
+    }
+    std::vector<at::Tensor> shares;  // [L·K] of [B]
+  } columns;
+  vit.sweep(images_, Target{1, 2}, {&columns});
+  EXPECT_LT(relative(result.prefix_share, at::stack(columns.shares).reshape({2, 2, 2}).transpose(1, 2)), 1e-10);
+}
+
 TEST_F(VitTest, WhatDoesNotFitIsSaid) {
   const auto vit = Vit::load(file());
   const auto says = [&](const std::function<void()>& call, const std::string& words) {

@@ -15,7 +15,8 @@ namespace legrad {
 
 /// How a model is loaded.
 struct LoadOptions {
-  std::optional<ImageSize> input_size = {};  ///< default: what patch and position embedding tell
+  /// Default: what patch and position embedding tell. A file exported for another size is loaded and `resized`.
+  std::optional<ImageSize> input_size = {};
   c10::Device device = c10::Device(c10::DeviceType::CPU);
   std::optional<c10::ScalarType> dtype = {};  ///< default: the file's own
   std::string output = {};  ///< name or index of the output to explain; default: the first of shape [B, C]
@@ -34,6 +35,12 @@ class Vit {
   static Vit load(const std::filesystem::path& file, const LoadOptions& options = {});
 
   const Structure& structure() const;
+
+  /// A new model for images of another size, multiples of the patch size; this one stays as it is. The position embedding
+  /// is resampled as timm and open_clip do (bicubic, antialiased), rows of class and register tokens untouched. Weights are
+  /// shared. Throws `InputError` for a size that does not fit, `ModelError` for a model whose file holds more of its size
+  /// than a position embedding (rotary tables, relative position bias).
+  Vit resized(int64_t height, int64_t width) const;
 
   /// The model's output [B, C] for images [B, 3, H, W] that are already preprocessed. Images are moved to the model's
   /// device and dtype. Throws `InputError` for another shape.

@@ -466,6 +466,10 @@ StraightLine straighten(const Source& source, const at::Tensor& images, const St
   return line;
 }
 
+Source as_source(const StraightLine& line, const std::string& description) {
+  return {description, line.graph->copy(), {Argument{"images", "Tensor"}}, {}};
+}
+
 void drop_dead_code(StraightLine& line) {
   torch::jit::EliminateDeadCode(line.graph);
   std::unordered_map<const Value*, Fact> kept;

@@ -53,6 +53,9 @@ struct StraightenOptions {
 /// still see, an output that needs other inputs than images, and work beyond the limits.
 StraightLine straighten(const Source& source, const at::Tensor& images, const StraightenOptions& options);
 
+/// The line as a source, which can be straightened anew at another size.
+Source as_source(const StraightLine& line, const std::string& description);
+
 /// Drops what the output does not need, and the facts about it.
 void drop_dead_code(StraightLine& line);
 

@@ -5,10 +5,12 @@
 #include <legrad/structure.h>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include "graph/program.h"
+#include "graph/source.h"
 
 namespace legrad::model {
 
@@ -34,6 +36,7 @@ class Network {
   };
 
   Structure structure;
+  std::shared_ptr<const graph::Source> line;  ///< what it was cut from, as a source again
   graph::Program patchify;  ///< images -> [B, d, rows, columns]; empty where the model has no such value
   graph::Program embed;     ///< what `patchify` gives, or else the images -> Z^0
   graph::Program readout;   ///< Z^L -> output [B, C]

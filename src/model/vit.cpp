@@ -8,6 +8,7 @@
 #include "model/grad_scope.h"
 #include "model/load.h"
 #include "model/network.h"
+#include "model/resize.h"
 #include "model/sweep.h"
 
 namespace legrad {
@@ -56,6 +57,11 @@ Vit::Vit(std::shared_ptr<const model::Network> network) : network_(std::move(net
 
 Vit Vit::load(const std::filesystem::path& file, const LoadOptions& options) {
   return Vit(model::load_network(file, options));
+}
+
+Vit Vit::resized(int64_t height, int64_t width) const {
+  const model::GradScope scope(false);
+  return Vit(model::resize(*network_, {height, width}));
 }
 
 const Structure& Vit::structure() const { return network_->structure; }

@@ -1,0 +1,131 @@
+#include "model/build.h"
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Functions.h>
+#include <torch/csrc/jit/ir/constants.h>
+
+#include <unordered_set>
+
+#include "graph/cut.h"
+#include "graph/free_sizes.h"
+#include "graph/rewrite.h"
+#include "graph/stream.h"
+#include "model/measure.h"
+
+namespace legrad::model {
+namespace {
+
+using graph::Node;
+using graph::Value;
+
+// Images of noise, the same every time.
+at::Tensor example_images(int64_t batch, ImageSize size, int64_t channels, c10::Device device, c10::ScalarType dtype) {
+  constexpr uint64_t kSeed = 2404;
+  auto generator = at::detail::createCPUGenerator(kSeed);
+  return at::randn({batch, channels, size.height, size.width}, generator).to(device, dtype);
+}
+
+Network::Cut cut_attention(const graph::StraightLine& line, const graph::Site& site, Value* tokens, Value* out,
+                           const std::string& name) {
+  Network::Cut cut;
+  std::vector<Value*> parts = {site.query(), site.key(), site.value(), site.context()};
+  if (site.mask()) parts.push_back(site.mask());
+  cut.attend = graph::cut(line, {tokens}, parts, name + ", attention");
+  cut.tail = graph::cut(line, {site.context(), tokens}, {out}, name + ", after attention");
+  cut.scale = site.scale;
+  cut.mask = site.mask() != nullptr;
+  const auto& context = line.facts.at(site.context()).sizes;
+  const int64_t batch = line.facts.at(tokens).sizes[0];
+  cut.merged = context[0] == 1 && batch != 1;
+  return cut;
+}
+
+void cut_stages(Network& network, const graph::StraightLine& line, const graph::Anatomy& anatomy) {
+  const auto& tokens = anatomy.tokens;
+  Value* patches = line.images();
+  if (anatomy.patches) {
+    patches = anatomy.patches;
+    network.patchify = graph::cut(line, {line.images()}, {patches}, "the patch embedding");
+  }
+  network.embed = graph::cut(line, {patches}, {tokens.front()}, "the embedding of patches");
+  for (size_t l = 0; l < anatomy.blocks.size(); ++l) {
+    const auto name = "block " + std::to_string(l);
+    const auto& site = anatomy.blocks[l];
+    Network::Block block{cut_attention(line, site, tokens[l], tokens[l + 1], name), {}};
+    block.tail_with_mean =
+        graph::cut_with_mean(line, {site.context(), tokens[l]}, tokens[l + 1], name + ", after attention");
+    network.blocks.push_back(std::move(block));
+    network.structure.attention.push_back(site.form);
+  }
+  if (!anatomy.poolers.empty()) {
+    network.pooler = cut_attention(line, anatomy.poolers[0], tokens.back(), line.result(), "the attentional pooler");
+  }
+  network.readout = graph::cut(line, {tokens.back()}, {line.result()}, "the readout");
+}
+
+// The pooler as the published code runs it: without the final norm. Changes the line.
+void cut_published(Network& network, const graph::StraightLine& line, const graph::Anatomy& anatomy) {
+  if (!anatomy.final_norm) return;
+  anatomy.final_norm->outputs()[0]->replaceAllUsesWith(anatomy.final_norm->input(0));
+  network.published_pooler =
+      cut_attention(line, anatomy.poolers[0], anatomy.tokens.back(), line.result(), "the published pooler");
+}
+
+void describe_graph(Structure& structure, const graph::StraightLine& line, const graph::Anatomy& anatomy) {
+  const auto sizes = [&](const Value* value) { return line.facts.at(value).sizes; };
+  const auto tokens = sizes(anatomy.tokens[0]);
+  const auto heads = [&](const graph::Site& site) {
+    const auto value = sizes(site.value());
+    return value[0] == 1 && tokens[0] != 1 && value[1] % tokens[0] == 0 && sizes(site.context())[0] == 1
+               ? value[1] / tokens[0]
+               : value[1];
+  };
+  structure.blocks = static_cast<int64_t>(anatomy.blocks.size());
+  structure.heads = heads(anatomy.blocks[0]);
+  structure.tokens = tokens[1];
+  structure.width = tokens[2];
+  structure.output_width = line.output.size(1);
+  if (anatomy.patches) {
+    const auto patches = sizes(anatomy.patches);
+    structure.grid = {patches[2], patches[3]};
+  }
+  if (!anatomy.poolers.empty()) {
+    structure.pooler_heads = heads(anatomy.poolers[0]);
+    structure.pooler_queries = sizes(anatomy.poolers[0].query())[2];
+  }
+  std::unordered_set<const void*> seen;
+  for (const Node* node : line.graph->nodes()) {
+    if (node->kind() != graph::prim::Constant) continue;
+    const auto constant = torch::jit::toIValue(node->output());
+    if (!constant || !constant->isTensor() || constant->toTensor().dim() == 0) continue;
+    if (seen.insert(constant->toTensor().data_ptr()).second) structure.parameters += constant->toTensor().numel();
+  }
+}
+
+}  // namespace
+
+std::shared_ptr<Network> build(const graph::Source& source, int64_t batch, ImageSize size, int64_t channels,
+                               const graph::StraightenOptions& straighten) {
+  const auto images = example_images(batch, size, channels, straighten.device, straighten.to_dtype);
+  auto line = graph::straighten(source, images, straighten);
+  graph::free_sizes(line);
+  auto as_source = graph::as_source(line, source.description);
+  const auto forms = graph::gather_attention(line);
+  const auto anatomy = graph::find_anatomy(line, forms);
+  auto network = std::make_shared<Network>();
+  network->line = std::make_shared<const graph::Source>(std::move(as_source));
+  auto& structure = network->structure;
+  structure.input = size;
+  structure.channels = channels;
+  structure.batch_of_one = batch == 1;
+  structure.dtype = straighten.to_dtype;
+  structure.device = straighten.device;
+  structure.exporter = source.description;
+  describe_graph(structure, line, anatomy);
+  cut_stages(*network, line, anatomy);
+  cut_published(*network, line, anatomy);
+  measure(*network, images, line.output);
+  return network;
+}
+
+}  // namespace legrad::model
