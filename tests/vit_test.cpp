@@ -5,6 +5,7 @@
 #include <torch/torch.h>
 
 #include <atomic>
+#include <map>
 #include <thread>
 
 #include "message_of.h"
@@ -154,6 +155,48 @@ TEST_F(VitTest, ATargetIsTheSameHoweverItIsGiven) {
   }
 }
 
+// Notes what it is called with.
+class NotingWatcher : public BackwardWatcher {
+ public:
+  explicit NotingWatcher(std::map<int64_t, BackwardNeed> needed) : needed_(std::move(needed)) {}
+  BackwardNeed needs(int64_t block) const override {
+    const auto found = needed_.find(block);
+    return found == needed_.end() ? BackwardNeed::kNothing : found->second;
+  }
+  void on_attention(int64_t block, const Attention& attention) override {
+    EXPECT_EQ(attention.tokens(), 17);
+    called.push_back("attention " + std::to_string(block));
+  }
+  void on_block(const BackwardBlock& block) override {
+    EXPECT_EQ(block.output.sizes(), block.output_gradient.sizes());
+    EXPECT_EQ(needs(block.index) == BackwardNeed::kContext, block.attention && block.context_gradient.defined());
+    called.push_back("target " + std::to_string(block.target) + " of " + std::to_string(block.index));
+  }
+  std::vector<std::string> called;
+
+ private:
+  std::map<int64_t, BackwardNeed> needed_;
+};
+
+TEST_F(VitTest, ABackwardWatcherGetsWhatItNeeds) {
+  using Calls = std::vector<std::string>;
+  const auto vit = Vit::load(file());
+  const auto calls = [&](std::map<int64_t, BackwardNeed> needed, const Target& target = {}) {
+    NotingWatcher watcher(std::move(needed));
+    vit.sweep(images_, target, {}, {&watcher});
+    return watcher.called;
+  };
+  EXPECT_EQ(calls({}), Calls({}));
+  EXPECT_EQ(calls({{0, BackwardNeed::kAttention}}), Calls({"attention 0"}));
+  EXPECT_EQ(calls({{1, BackwardNeed::kAttention}}), Calls({"attention 1"}));
+  EXPECT_EQ(calls({{0, BackwardNeed::kAttention}, {1, BackwardNeed::kTokens}}, {3}),
+            Calls({"target 0 of 1", "attention 0"}));
+  EXPECT_EQ(calls({{0, BackwardNeed::kTokens}}, {3, 1}), Calls({"target 0 of 0", "target 1 of 0"}));
+  EXPECT_EQ(calls({{1, BackwardNeed::kContext}, {0, BackwardNeed::kContext}}, {3, 1}),
+            Calls({"target 0 of 1", "target 1 of 1", "target 0 of 0", "target 1 of 0"}));
+  EXPECT_THROW(calls({{1, BackwardNeed::kTokens}}), InputError) << "a gradient of no target";
+}
+
 TEST_F(VitTest, MoreTargetsThanOnePassTakesGiveTheSameMaps) {
   const auto vit = Vit::load(file());
   torch::manual_seed(3);
@@ -176,6 +219,47 @@ TEST_F(VitTest, LayersAreThoseAskedFor) {
   const auto weighted = legrad(vit, images_, {.targets = {2}, .layer_weights = {1, 3}});
   EXPECT_LT(relative(weighted, (both.layer_maps[0] + 3 * both.layer_maps[1]) / 4), 1e-12);
   EXPECT_THROW((void)legrad(vit, images_, {.targets = {2}, .layers = {2}}), InputError);
+}
+
+TEST_F(VitTest, AMethodThatIgnoresTheTargetGivesTheSameMapForEach) {
+  const auto vit = Vit::load(file());
+  const auto alone = rollout(vit, images_);
+  ASSERT_EQ(alone.sizes(), (std::vector<int64_t>{2, 1, 4, 4}));
+  for (const auto& maps :
+       {rollout(vit, images_, {.targets = {3, 1, 2}}), raw_attention(vit, images_, {.targets = {3, 1, 2}})}) {
+    ASSERT_EQ(maps.sizes(), (std::vector<int64_t>{2, 3, 4, 4}));
+    EXPECT_TRUE(at::equal(maps.select(1, 0), maps.select(1, 2)));
+  }
+  EXPECT_TRUE(at::equal(rollout(vit, images_, {.targets = {3, 1}}).narrow(1, 1, 1), alone));
+}
+
+TEST_F(VitTest, MethodsRefuseOptionsThatMeanNothing) {
+  const auto vit = Vit::load(file());
+  const auto says = [&](const Method& method, const std::string& part) {
+    const auto message = testing::message_of<InputError>([&] { explain(vit, images_, {1}, {method}); });
+    EXPECT_TRUE(testing::contains(message, part)) << message;
+  };
+  says(grad_cam_method({.layers = {0, 1}}), "multi_layer");
+  says(grad_cam_method({.layers = {2}}), "blocks 0 to 1");
+  says(attention_cam_method({.layer = 2}), "blocks 0 to 1");
+  says(raw_attention_method({.layer = -3}), "blocks 0 to 1");
+  says(rollout_method({.start_layer = 2}), "blocks 0 to 1");
+  says(rollout_method({.layers = {0}, .start_layer = 1}), "start_layer 1");
+  says(rollout_method({.discard_ratio = 1}), "discard_ratio");
+  says(chefer_cam_method({.normalize = true}), "no pooler");
+}
+
+TEST(MethodsByName, AreAListToAddTo) {
+  auto methods = built_in_methods();
+  EXPECT_EQ(methods.names(), (std::vector<std::string>{"legrad", "grad_cam", "attention_cam", "raw_attention",
+                                                       "rollout", "chefer_cam"}));
+  methods.add("mine", methods.get("rollout"));
+  EXPECT_EQ(methods.names().back(), "mine");
+  EXPECT_EQ(built_in_methods().names().size(), 6);
+  EXPECT_TRUE(testing::contains(testing::message_of<InputError>([&] { methods.add("mine", methods.get("legrad")); }),
+                                "'mine' already"));
+  EXPECT_TRUE(testing::contains(testing::message_of<InputError>([&] { (void)methods.get("GradCam"); }),
+                                "'GradCam'; the known ones, the nearest first: grad_cam, "));
 }
 
 TEST_F(VitTest, AFileThatHoldsABatchOfOneGivesTheSameMaps) {
@@ -296,7 +380,13 @@ TEST(VitMemory, NoAttentionMapIsEverStored) {
   for (const auto readout : {Readout::kModel, Readout::kTokenMean}) {
     EXPECT_LT(largest([&] { legrad(*vit, images, {.targets = {1}, .readout = readout}); }), kAllowed) << "legrad";
   }
-  EXPECT_LT(largest([&] { chefer_cam(*vit, images, {.targets = {1}}); }), kAllowed) << "chefer_cam";
+  BuiltInOptions options;
+  options.rollout.discard_ratio = 0.5;
+  const auto methods = built_in_methods(options);
+  for (const auto& name : methods.names()) {
+    EXPECT_LT(largest([&] { explain(*vit, images, {1}, {methods.get(name)}); }), kAllowed) << name;
+  }
+  EXPECT_LT(largest([&] { explain(*vit, images, {1, 2}, methods.get(methods.names())); }), kAllowed) << "all at once";
   EXPECT_GT(largest([&] { vit->forward(images); }), size_t{1} << 20) << "nothing was recorded";
   c10::SetCPUAllocator(recording.inner, /*priority=*/100);
 }

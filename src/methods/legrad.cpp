@@ -33,16 +33,15 @@ BlockScore block_score(const Structure& structure, Readout readout) {
 }
 
 /// Watches the forward sweep and adds up relu(∂s^l/∂A^l).
-class LegradWatcher : public ForwardWatcher {
+class LegradRun : public MethodRun, public ForwardWatcher {
  public:
-  LegradWatcher(const Structure& structure, const LegradOptions& options)
+  LegradRun(const Structure& structure, const LegradOptions& options)
       : structure_(structure),
         options_(options),
         layers_(resolve_layers(options.layers, structure.blocks)),
         score_(block_score(structure, options.readout)),
         maps_(layers_.size()),
         scores_(layers_.size()) {
-    if (options.targets.empty()) throw InputError("no target was given; set LegradOptions::targets");
     if (options.negative_slope < 0 || options.negative_slope > 1) {
       throw InputError("negative_slope " + std::to_string(options.negative_slope) + " is outside [0, 1]");
     }
@@ -51,6 +50,9 @@ class LegradWatcher : public ForwardWatcher {
                        std::to_string(layers_.size()) + " layers");
     }
   }
+
+  ForwardWatcher* forward() override { return this; }
+  at::Tensor maps() const override { return result().maps; }
 
   BlockScore wants(int64_t block) const override {
     return std::binary_search(layers_.begin(), layers_.end(), block) ? score_ : BlockScore::kNone;
@@ -110,7 +112,7 @@ class LegradWatcher : public ForwardWatcher {
   }
 
   const Structure& structure_;
-  const LegradOptions& options_;
+  LegradOptions options_;
   std::vector<int64_t> layers_;
   BlockScore score_;
   std::vector<std::vector<at::Tensor>> maps_;    // of each layer, [T, B, N] of some targets after others
@@ -120,13 +122,17 @@ class LegradWatcher : public ForwardWatcher {
 }  // namespace
 
 LegradResult legrad_by_layer(const Vit& vit, const at::Tensor& images, const LegradOptions& options) {
-  LegradWatcher watcher(vit.structure(), options);
-  vit.sweep(images, options.targets, {&watcher});
-  return watcher.result();
+  LegradRun run(vit.structure(), options);
+  vit.sweep(images, options.targets, {&run});
+  return run.result();
 }
 
 at::Tensor legrad(const Vit& vit, const at::Tensor& images, const LegradOptions& options) {
   return legrad_by_layer(vit, images, options).maps;
+}
+
+Method legrad_method(const LegradOptions& options) {
+  return [options](const Structure& structure) { return std::make_unique<LegradRun>(structure, options); };
 }
 
 }  // namespace legrad

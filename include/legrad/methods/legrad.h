@@ -1,6 +1,7 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
+#include <legrad/explain.h>
 #include <legrad/target.h>
 #include <legrad/vit.h>
 
@@ -19,7 +20,7 @@ enum class Readout {
 };
 
 struct LegradOptions {
-  Target targets = {};  ///< what to explain; required
+  Target targets = {};  ///< what to explain; required, but given to `explain` by itself
   Readout readout = Readout::kAuto;
   std::vector<int64_t> layers = {};        ///< blocks from 0, negative ones from the end; empty: all
   bool relu = true;                        ///< false: keep negative gradients (Table 8)
@@ -49,5 +50,8 @@ at::Tensor legrad(const Vit& vit, const at::Tensor& images, const LegradOptions&
 
 /// The same, with what each layer gave.
 LegradResult legrad_by_layer(const Vit& vit, const at::Tensor& images, const LegradOptions& options);
+
+/// The method for `explain`; `options.targets` is not read.
+Method legrad_method(const LegradOptions& options = {});
 
 }  // namespace legrad
