@@ -40,7 +40,7 @@ void explain_array(const ExplainOptions& options) {
   const at::Tensor output = model.vit.forward(images);
   const ChosenTargets chosen = targets.choose(output);
   const at::Tensor scores = chosen.target.scores(output);
-  const at::Tensor maps = explain(model.vit, images, chosen.target, options.method);
+  const at::Tensor maps = explain(model.vit, images, chosen.target, options.method)[0];
 
   files.make_folder();
   const std::filesystem::path file = files.file("raw.npy");

@@ -68,13 +68,17 @@ class LegradRun : public MethodRun, public ForwardWatcher {
     std::vector<at::Tensor> maps;
     std::vector<at::Tensor> scores;
     std::vector<at::Tensor> shares;
+    std::vector<at::Tensor> positive;
     for (size_t layer = 0; layer < layers_.size(); ++layer) {
       const auto of_tokens = at::cat(maps_[layer]).transpose(0, 1);  // [B, K, N]
       maps.push_back(on_patch_grid(of_tokens, structure_));
       scores.push_back(at::cat(scores_[layer]).transpose(0, 1));
       shares.push_back(prefix_share(of_tokens.relu(), maps.back().relu()));
+      positive.push_back(of_tokens.relu().sum(-1));
     }
-    LegradResult result{{}, at::stack(scores), at::stack(maps), at::stack(shares)};
+    LegradResult result{{}, at::stack(scores), at::stack(maps), at::stack(shares), at::stack(positive)};
+    const auto all = result.gradient_share.sum(0);
+    result.gradient_share = (result.gradient_share / all).masked_fill(all == 0, 0);
     result.maps = options_.layer_weights.empty() ? result.layer_maps.mean(0) : weighted_mean(result.layer_maps);
     return result;
   }

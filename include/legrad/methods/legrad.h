@@ -33,8 +33,10 @@ struct LegradResult {
   at::Tensor maps;          ///< [B, K, rows, columns]
   at::Tensor layer_scores;  ///< s^l [L, B, K], the proto-decision scores of the layers chosen
   at::Tensor layer_maps;    ///< [L, B, K, rows, columns], whose (weighted) mean is `maps`
-  at::Tensor
-      prefix_share;  ///< [L, B, K] in [0, 1], the share of the positive gradient on tokens that are no patches (§7.2)
+  /// [L, B, K] in [0, 1], the share of the positive gradient on tokens that are no patches (§7.2)
+  at::Tensor prefix_share;
+  /// [L, B, K] in [0, 1], each layer's share of the positive gradient on all tokens (§10); zeros where there is none
+  at::Tensor gradient_share;
 };
 
 /// LeGrad (Bousselham et al., arXiv 2404.03214; eq. 7, 10 and, for attentional poolers, §8.1).
