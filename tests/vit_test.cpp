@@ -262,6 +262,44 @@ TEST(MethodsByName, AreAListToAddTo) {
                                 "'GradCam'; the known ones, the nearest first: grad_cam, "));
 }
 
+TEST_F(VitTest, TheCorrectionDropsWhatIsSalientForTheEmptyPrompt) {
+  const auto vit = Vit::load(file());
+  const Target target({3, 1});
+  const Target empty({4});
+  const auto known = built_in_methods();
+  const auto methods = known.get(known.names());
+  const auto raw = explain(vit, images_, target, methods).maps;
+  const auto raw_empty = explain(vit, images_, empty, methods).maps;
+  constexpr double kThreshold = 0.6;
+  const auto found = explain(vit, images_, target, methods, {.empty = empty, .threshold = kThreshold}).maps;
+  ASSERT_EQ(found.size(), raw.size());
+  for (size_t m = 0; m < found.size(); ++m) {
+    SCOPED_TRACE(known.names()[m]);
+    ASSERT_EQ(found[m].sizes(), raw[m].sizes());
+    auto expected = raw[m].clone();
+    int dropped = 0;
+    for (int64_t image = 0; image < 2; ++image) {
+      const auto map = raw_empty[m][image][0];
+      const auto least = map.min().item<double>();
+      const auto greatest = map.max().item<double>();
+      for (int64_t i = 0; i < map.numel(); ++i) {
+        if (!(map.flatten()[i].item<double>() - least > kThreshold * (greatest - least))) continue;
+        expected[image].flatten(1).select(1, i).zero_();
+        ++dropped;
+      }
+    }
+    EXPECT_GT(dropped, 0);
+    EXPECT_LT(relative(found[m], expected), 1e-12);
+  }
+  const auto says = [&](const Correction& correction, const std::string& part) {
+    const auto message = testing::message_of<InputError>([&] { explain(vit, images_, target, methods, correction); });
+    EXPECT_TRUE(testing::contains(message, part)) << message;
+  };
+  says({.empty = {}}, "no target");
+  says({.empty = {1, 2}}, "2 were given");
+  says({.empty = empty, .threshold = 1.5}, "outside [0, 1]");
+}
+
 TEST_F(VitTest, AFileThatHoldsABatchOfOneGivesTheSameMaps) {
   const auto vit = Vit::load(file());
   model_.sizes_as_numbers = true;

@@ -4,6 +4,7 @@
 
 #include <legrad/attention.h>
 #include <legrad/bundle.h>
+#include <legrad/correction.h>
 #include <legrad/error.h>
 #include <legrad/explain.h>
 #include <legrad/heatmap.h>

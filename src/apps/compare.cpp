@@ -34,7 +34,8 @@ void add_output_options(CLI::App& command, CompareOptions& options) {
       ->required();
   command
       .add_flag("--per-layer", options.per_layer,
-                "Below the methods, LeGrad block by block, with each block's share of the positive gradient")
+                "Below the methods, LeGrad block by block, with each block's share of the positive gradient; "
+                "these maps are not corrected")
       ->group(kGroup);
   command.add_flag("--json", options.json, "Print one JSON object instead of a table; with --per-layer the shares too")
       ->group(kGroup);
@@ -68,6 +69,7 @@ void add_compare(CLI::App& program) {
   add_model_options(command, options->model);
   add_target_options(command, options->target);
   add_methods_options(command, options->method);
+  add_correction_options(command, options->correction);
   add_output_options(command, *options);
   command.callback([options] {
     if (!(options->alpha >= 0 && options->alpha <= 1)) {  // true for NaN, which a range check lets pass

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/correction.h"
 #include "apps/method.h"
 #include "apps/model.h"
 #include "apps/targets.h"
@@ -14,6 +15,7 @@ struct CompareOptions {
   ModelOptions model;
   TargetOptions target;
   MethodOptions method;
+  CorrectionOptions correction;
   std::vector<std::string> images;
   std::string out;
   std::string colormap = "jet";

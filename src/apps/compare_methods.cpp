@@ -60,7 +60,10 @@ struct Compared {
 class Comparison {
  public:
   Comparison(const CompareOptions& options, const LoadedModel& model)
-      : options_(options), model_(model), targets_(options.target, model.bundle, model.vit.structure()) {
+      : options_(options),
+        model_(model),
+        targets_(options.target, model.bundle, model.vit.structure()),
+        correction_(chosen_correction(options.correction, options.target, model)) {
     methods_.columns = {"Input"};
     for (const std::string& method : options.method.methods) methods_.columns.push_back(title(method));
   }
@@ -84,6 +87,7 @@ class Comparison {
   const CompareOptions& options_;
   const LoadedModel& model_;
   TargetChooser targets_;
+  std::optional<Correction> correction_;
   PictureGrid methods_;
   std::vector<PictureGrid> layers_;  // some blocks after others
   std::vector<Compared> compared_;
@@ -99,7 +103,7 @@ void Comparison::add(const std::string& picture) {
   const at::Tensor output = model_.vit.forward(input);
   const ChosenTargets chosen = targets_.choose(output);
   const at::Tensor scores = chosen.target.scores(output)[0];
-  const std::vector<at::Tensor> maps = explain(model_.vit, input, chosen.target, options_.method);
+  const std::vector<at::Tensor> maps = explain(model_.vit, input, chosen.target, options_.method, correction_);
 
   image = scaled_to(image, options_.cell);
   for (int64_t k = 0; k < scores.size(0); ++k) {

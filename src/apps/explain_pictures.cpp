@@ -26,6 +26,7 @@ class PictureExplainer {
         model_(model),
         files_(files),
         targets_(options.target, model.bundle, model.vit.structure()),
+        correction_(chosen_correction(options.correction, options.target, model)),
         rows_{{"picture", "target", "score", "file"}} {}
 
   void explain(const std::string& picture);
@@ -36,6 +37,7 @@ class PictureExplainer {
   const LoadedModel& model_;
   OutputFiles& files_;
   TargetChooser targets_;
+  std::optional<Correction> correction_;
   std::vector<std::vector<std::string>> rows_;
 };
 
@@ -48,7 +50,7 @@ void PictureExplainer::explain(const std::string& picture) {
   const at::Tensor output = model_.vit.forward(input);
   const ChosenTargets chosen = targets_.choose(output);
   const at::Tensor scores = chosen.target.scores(output)[0];
-  const at::Tensor raw = apps::explain(model_.vit, input, chosen.target, options_.method)[0][0];
+  const at::Tensor raw = apps::explain(model_.vit, input, chosen.target, options_.method, correction_)[0][0];
   const at::Tensor heat = normalized(raw.to(at::kCPU, at::kFloat));
 
   files_.make_folder();

@@ -176,9 +176,12 @@ std::vector<Method> chosen_methods(const MethodOptions& options, const Structure
 }
 
 std::vector<at::Tensor> explain(const Vit& vit, const at::Tensor& images, const Target& target,
-                                const MethodOptions& options) {
+                                const MethodOptions& options, const std::optional<Correction>& correction) {
   const QuietStderr quiet;
-  auto maps = legrad::explain(vit, images, target, chosen_methods(options, vit.structure())).maps;
+  const auto methods = chosen_methods(options, vit.structure());
+  auto maps = (correction ? legrad::explain(vit, images, target, methods, *correction)
+                          : legrad::explain(vit, images, target, methods))
+                  .maps;
   for (const at::Tensor& map : maps) {
     if (!at::isfinite(map).all().item<bool>()) {
       throw InputError(

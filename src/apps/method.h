@@ -1,12 +1,14 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
+#include <legrad/correction.h>
 #include <legrad/explain.h>
 #include <legrad/methods/legrad.h>
 #include <legrad/target.h>
 #include <legrad/vit.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -47,8 +49,8 @@ std::vector<Method> chosen_methods(const MethodOptions& options, const Structure
 /// LeGrad's options for all blocks.
 LegradOptions legrad_options(const MethodOptions& options, const Target& target);
 
-/// Raw maps [B, K, rows, columns] of every method chosen. Throws `Error` where the model gives no finite numbers.
+/// Raw maps [B, K, rows, columns] of every method chosen, corrected if so asked. Throws `Error` where the model gives no finite numbers.
 std::vector<at::Tensor> explain(const Vit& vit, const at::Tensor& images, const Target& target,
-                                const MethodOptions& options);
+                                const MethodOptions& options, const std::optional<Correction>& correction);
 
 }  // namespace legrad::apps
