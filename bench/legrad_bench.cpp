@@ -107,7 +107,7 @@ nlohmann::json measure(const Options& options) {
   const bool all = options.methods == std::vector<std::string>{"all"};
   const auto names = all ? known.names() : options.methods;
   const auto run = [&](const std::vector<std::string>& chosen) {
-    legrad::explain(vit, images, classes, known.get(chosen));
+    legrad::explain(vit, images, classes, known.choose(chosen));
   };
   const auto explain = [&] { run(names); };
 

@@ -273,7 +273,7 @@ TEST_F(Program, CorrectsTheMapsOfASiglip) {
   const Arguments arguments = {"explain", "--model",   path("model"),      "--input-npy",   path("batch.npy"),
                                "--out",   path("out"), "--text-embedding", path("text.npy")};
   const std::string manifest = R"({"schema_version": 1, "vision": "vision.pt", "kind": "siglip")";
-  const auto methods = built_in_methods().get(Arguments{"legrad"});
+  const auto methods = built_in_methods().choose({"legrad"});
   const auto raw = [&](const Arguments& more) {
     succeeds(arguments + more);
     return read_npy(path("out/raw.npy"));

@@ -36,7 +36,7 @@ struct Explanation {
 /// of them needs it. Methods that do not look at the target give the same map for every target; where all are of that
 /// kind, `target` may be left empty (K = 1).
 ///
-///     auto [output, maps] = explain(vit, images, {281}, built_in_methods().get({"legrad", "rollout"}));
+///     auto [output, maps] = explain(vit, images, {281}, built_in_methods().choose({"legrad", "rollout"}));
 Explanation explain(const Vit& vit, const at::Tensor& images, const Target& target, const std::vector<Method>& methods);
 
 }  // namespace legrad

@@ -17,6 +17,7 @@
 #include <legrad/methods/raw_attention.h>
 #include <legrad/methods/rollout.h>
 #include <legrad/npy.h>
+#include <legrad/patch_map.h>
 #include <legrad/structure.h>
 #include <legrad/sweep.h>
 #include <legrad/target.h>

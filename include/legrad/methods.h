@@ -22,7 +22,7 @@ class Methods {
 
   /// Throws `InputError` that lists the known names, the nearest spelling first, for another.
   const Method& get(const std::string& name) const;
-  std::vector<Method> get(const std::vector<std::string>& names) const;
+  std::vector<Method> choose(const std::vector<std::string>& names) const;
 
   /// In the order in which they were added.
   std::vector<std::string> names() const;

@@ -112,7 +112,7 @@ void check_method_options(MethodOptions& options) {
   if (options.methods == std::vector<std::string>{"all"}) {
     options.methods = known.names();
   }
-  (void)known.get(options.methods);
+  (void)known.choose(options.methods);
   const auto chosen = [&](const std::string& method) { return std::ranges::count(options.methods, method) > 0; };
   const auto belongs = [&](bool given, const std::string& option, const std::string& method, const std::string& other) {
     if (given && !chosen(method) && (other.empty() || !chosen(other))) {
@@ -168,7 +168,7 @@ std::vector<Method> chosen_methods(const MethodOptions& options, const Structure
                        name + " looks at one; give one, or leave the method out");
     }
   }
-  const auto methods = built_in_methods(all).get(options.methods);
+  const auto methods = built_in_methods(all).choose(options.methods);
   for (const Method& method : methods) {
     method(structure);  // says what does not fit
   }

@@ -1,9 +1,10 @@
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
 #include <legrad/methods/attention_cam.h>
+#include <legrad/patch_map.h>
 
 #include "methods/explained_attention.h"
-#include "methods/patch_map.h"
+#include "methods/of_target.h"
 #include "methods/row_times.h"
 
 namespace legrad {

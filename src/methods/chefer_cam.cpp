@@ -3,12 +3,12 @@
 #include <legrad/error.h>
 #include <legrad/layers.h>
 #include <legrad/methods/chefer_cam.h>
+#include <legrad/patch_map.h>
 
 #include <algorithm>
 #include <ranges>
 #include <utility>
 
-#include "methods/patch_map.h"
 #include "methods/row_times.h"
 
 namespace legrad {

@@ -3,11 +3,12 @@
 #include <legrad/error.h>
 #include <legrad/layers.h>
 #include <legrad/methods/grad_cam.h>
+#include <legrad/patch_map.h>
 
 #include <algorithm>
 #include <cmath>
 
-#include "methods/patch_map.h"
+#include "methods/of_target.h"
 
 namespace legrad {
 namespace {

@@ -3,12 +3,11 @@
 #include <legrad/error.h>
 #include <legrad/layers.h>
 #include <legrad/methods/legrad.h>
+#include <legrad/patch_map.h>
 #include <legrad/sweep.h>
 
 #include <algorithm>
 #include <sstream>
-
-#include "methods/patch_map.h"
 
 namespace legrad {
 namespace {

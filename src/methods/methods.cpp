@@ -24,7 +24,7 @@ const Method& Methods::get(const std::string& name) const {
   throw InputError("unknown method '" + name + "'; the known ones, the nearest first: " + known);
 }
 
-std::vector<Method> Methods::get(const std::vector<std::string>& names) const {
+std::vector<Method> Methods::choose(const std::vector<std::string>& names) const {
   std::vector<Method> methods;
   methods.reserve(names.size());
   for (const auto& name : names) methods.push_back(get(name));

@@ -1,8 +1,8 @@
 #include <ATen/Functions.h>
 #include <legrad/methods/raw_attention.h>
+#include <legrad/patch_map.h>
 
 #include "methods/explained_attention.h"
-#include "methods/patch_map.h"
 #include "methods/row_times.h"
 
 namespace legrad {

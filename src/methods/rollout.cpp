@@ -3,11 +3,11 @@
 #include <legrad/error.h>
 #include <legrad/layers.h>
 #include <legrad/methods/rollout.h>
+#include <legrad/patch_map.h>
 
 #include <algorithm>
 #include <limits>
 
-#include "methods/patch_map.h"
 #include "methods/row_times.h"
 
 namespace legrad {
