@@ -254,6 +254,27 @@ TEST_P(FixtureTest, ManyMethodsAtOnceGiveWhatEachGivesAlone) {
   }
 }
 
+/// Every built-in method works on every model; what some models have no meaning for is an option, and is refused.
+TEST_P(FixtureTest, OptionsWithoutMeaningAreRefusedByName) {
+  const bool pooler = fixture().vit.structure().readout == legrad::ReadoutKind::kPooler;
+  const auto images = fixture().images();
+  const auto wanted = target(fixture(), fixture().description.at("cases").at(0).at("targets"));
+  const auto check = [&](const std::string& option, const legrad::Method& method, bool refused, const char* part) {
+    if (refused) {
+      const auto message = legrad::testing::message_of<legrad::InputError>(
+          [&] { legrad::explain(fixture().vit, images, wanted, {method}); });
+      EXPECT_TRUE(legrad::testing::contains(message, part)) << option;
+    } else {
+      EXPECT_NO_THROW(legrad::explain(fixture().vit, images, wanted, {method})) << option;
+    }
+    RecordProperty(option, refused ? "refused" : "works");
+  };
+  check("legrad token_mean", legrad::legrad_method({.readout = legrad::Readout::kTokenMean}), pooler, "token mean");
+  check("attention_cam layer", legrad::attention_cam_method({.layer = 0}), pooler, "attention_cam explains the");
+  check("raw_attention layer", legrad::raw_attention_method({.layer = 0}), pooler, "raw_attention explains the");
+  check("chefer_cam normalize", legrad::chefer_cam_method({.normalize = true}), !pooler, "no pooler");
+}
+
 INSTANTIATE_TEST_SUITE_P(Fixtures, FixtureTest, testing::ValuesIn(fixture_names()),
                          [](const auto& info) { return info.param; });
 
