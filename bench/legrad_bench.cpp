@@ -22,7 +22,7 @@ namespace {
 struct Options {
   std::string model;
   std::string size;
-  std::string method = "legrad";
+  std::vector<std::string> methods = {"legrad"};
   std::string readout = "auto";
   int64_t batch = 1;
   int64_t targets = 1;
@@ -51,6 +51,12 @@ legrad::ImageSize parse_size(const std::string& text) {
   } catch (const std::exception&) {
     throw legrad::InputError("--size " + text + ": expected HxW, as in 224x224");
   }
+}
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const auto& name : names) text += (text.empty() ? "" : ",") + name;
+  return text;
 }
 
 legrad::Readout parse_readout(const std::string& name) {
@@ -95,13 +101,15 @@ nlohmann::json measure(const Options& options) {
 
   std::vector<int64_t> classes(options.targets);
   std::iota(classes.begin(), classes.end(), 0);
-  const auto explain = [&] {
-    if (options.method == "chefer_cam") return legrad::chefer_cam(vit, images, {.targets = classes, .layers = {}});
-    legrad::LegradOptions how;
-    how.targets = classes;
-    how.readout = parse_readout(options.readout);
-    return legrad::legrad(vit, images, how);
+  legrad::BuiltInOptions how;
+  how.legrad.readout = parse_readout(options.readout);
+  const auto known = legrad::built_in_methods(how);
+  const bool all = options.methods == std::vector<std::string>{"all"};
+  const auto names = all ? known.names() : options.methods;
+  const auto run = [&](const std::vector<std::string>& chosen) {
+    legrad::explain(vit, images, classes, known.choose(chosen));
   };
+  const auto explain = [&] { run(names); };
 
   std::string plain_form;
   auto plain = faster_of_original_and_frozen(options.model, images, plain_form);
@@ -110,24 +118,37 @@ nlohmann::json measure(const Options& options) {
   const double extra = legrad::bench::peak_above_now([&] { explain(); });
   std::vector<double> forward_times;
   std::vector<double> explain_times;
-  for (int run = 0; run < options.runs; ++run) {
+  std::vector<std::vector<double>> alone_times(names.size() > 1 ? names.size() : 0);
+  for (int i = 0; i < options.runs; ++i) {
     forward_times.push_back(milliseconds([&] { plain.forward({images}); }));
     explain_times.push_back(milliseconds([&] { explain(); }));
+    for (size_t m = 0; m < alone_times.size(); ++m) alone_times[m].push_back(milliseconds([&] { run({names[m]}); }));
   }
   const double forward_ms = median(forward_times);
   const double explain_ms = median(explain_times);
-  return {{"forward_ms", forward_ms},
-          {"explain_ms", explain_ms},
-          {"ratio", explain_ms / forward_ms},
-          {"extra_mib", extra},
-          {"forward", plain_form},
-          {"method", options.method},
-          {"readout", options.readout},
-          {"size", std::to_string(structure.input.height) + "x" + std::to_string(structure.input.width)},
-          {"batch", options.batch},
-          {"targets", options.targets},
-          {"threads", at::get_num_threads()},
-          {"runs", options.runs}};
+  nlohmann::json result = {
+      {"forward_ms", forward_ms},
+      {"explain_ms", explain_ms},
+      {"ratio", explain_ms / forward_ms},
+      {"extra_mib", extra},
+      {"forward", plain_form},
+      {"method", joined(names)},
+      {"readout", options.readout},
+      {"size", std::to_string(structure.input.height) + "x" + std::to_string(structure.input.width)},
+      {"batch", options.batch},
+      {"targets", options.targets},
+      {"threads", at::get_num_threads()},
+      {"runs", options.runs}};
+  if (!alone_times.empty()) {
+    double sum = 0;
+    for (size_t m = 0; m < names.size(); ++m) {
+      const double alone = median(alone_times[m]);
+      result["alone_ms"][names[m]] = alone;
+      sum += alone;
+    }
+    result["sum_of_alone_ms"] = sum;
+  }
+  return result;
 }
 
 }  // namespace
@@ -140,8 +161,9 @@ int main(int argc, char** argv) {
   app.add_option("--size", options.size, "Input size HxW [what the file says]");
   app.add_option("--batch", options.batch, "Images in a call")->check(CLI::Range(1, 1024))->capture_default_str();
   app.add_option("--targets", options.targets, "Targets in a call")->check(CLI::Range(1, 1024))->capture_default_str();
-  app.add_option("--method", options.method, "legrad or chefer_cam")
-      ->check(CLI::IsMember({"legrad", "chefer_cam"}))
+  app.add_option("--method", options.methods,
+                 "all, or a comma list of methods to run at once; of several, each is timed alone too")
+      ->delimiter(',')
       ->capture_default_str();
   app.add_option("--readout", options.readout, "auto, model or token_mean")
       ->check(CLI::IsMember({"auto", "model", "token_mean"}))

@@ -3,10 +3,10 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 #include <legrad/bundle.h>
+#include <legrad/correction.h>
 #include <legrad/heatmap.h>
 #include <legrad/image.h>
-#include <legrad/methods/chefer_cam.h>
-#include <legrad/methods/legrad.h>
+#include <legrad/methods.h>
 #include <legrad/npy.h>
 #include <legrad/version.h>
 #include <legrad/vit.h>
@@ -17,6 +17,7 @@
 #include <filesystem>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "message_of.h"
 #include "run_program.h"
@@ -109,6 +110,7 @@ TEST_F(Program, PrintsHelpAndVersion) {
         "--threads", "--out",        "--npy",   "--input-npy", "--mean",           "--std",    "Examples:"}) {
     EXPECT_TRUE(contains(help, option));
   }
+  EXPECT_TRUE(contains(succeeds({"compare", "--help"}).out, "--per-layer"));
   EXPECT_TRUE(contains(succeeds({"inspect", "--help"}).out, "--json"));
 }
 
@@ -200,6 +202,100 @@ TEST_F(Program, ExplainsAnArray) {
 
   EXPECT_TRUE(contains(succeeds(array + Arguments{"--top", "3"}).out, "raw.npy"));
   EXPECT_EQ(read_npy(path("out/raw.npy")).size(1), 3);
+}
+
+TEST_F(Program, ExplainsByEveryMethodAndItsOptions) {
+  const Vit vit = Vit::load(Bundle::open(kModel).vision);
+  at::manual_seed(11);
+  const at::Tensor images = at::randn({1, 3, vit.structure().input.height, vit.structure().input.width});
+  write_npy(path("batch.npy"), images);
+  const auto check = [&](const std::string& method, const Arguments& arguments, const BuiltInOptions& options) {
+    SCOPED_TRACE(method);
+    succeeds(Arguments{"explain", "--model", kModel, "--input-npy", path("batch.npy"), "--out", path("out"), "--class",
+                       "2", "--method", method} +
+             arguments);
+    const at::Tensor expected = legrad::explain(vit, images, {2}, {built_in_methods(options).get(method)}).maps[0];
+    EXPECT_TRUE(at::allclose(read_npy(path("out/raw.npy")), expected, 1e-4, 1e-9));
+    const at::Tensor plain = legrad::explain(vit, images, {2}, {built_in_methods().get(method)}).maps[0];
+    EXPECT_EQ(at::allclose(plain, expected, 1e-4, 1e-9), arguments.empty()) << "the options change nothing";
+  };
+  for (const auto& method : built_in_methods().names()) check(method, {}, {});
+  check("legrad", {"--no-relu", "--layers", "-1"}, {.legrad = {.layers = {-1}, .relu = false}});
+  check("legrad", {"--negative-slope", "0.5"}, {.legrad = {.negative_slope = 0.5}});
+  check("grad_cam", {"--multi-layer", "--layers", "2:4"}, {.grad_cam = {.layers = {2, 3}, .multi_layer = true}});
+  check("grad_cam", {"--without-prefix"}, {.grad_cam = {.include_prefix = false}});
+  check("attention_cam", {"--layers", "2"}, {.attention_cam = {.layer = 2}});
+  check("raw_attention", {"--layers", "-2"}, {.raw_attention = {.layer = -2}});
+  check("rollout", {"--head-fusion", "max", "--discard-ratio", "0.5"},
+        {.rollout = {.head_fusion = HeadFusion::kMax, .discard_ratio = 0.5}});
+  check("rollout", {"--start-layer", "1"}, {.rollout = {.start_layer = 1}});
+  check("chefer_cam", {"--start-layer", "2"}, {.chefer_cam = {.start_layer = 2}});
+}
+
+TEST_F(Program, ComparesMethodsInOneFigure) {
+  const Arguments compare = {"compare", "--model", kModel, "--image", path("scene.png"), path("more/scene.png")};
+  const Ran ran =
+      succeeds(compare + Arguments{"--class", "1", "--class", "2", "--cell", "60", "--out", path("new/all.png")});
+  EXPECT_EQ(std::ranges::count(ran.out, '\n'), 5) << ran.out;  // a header, and each picture's two targets
+  EXPECT_EQ(folder_.entries(), before_ + 2);                   // new, and the figure in it
+  const at::Tensor figure = read_image(path("new/all.png"));
+  EXPECT_GT(figure.size(0), 4 * 40);
+  EXPECT_LT(figure.size(0), 4 * 40 + 80);
+  EXPECT_GT(figure.size(1), 7 * 60);
+  EXPECT_LT(figure.size(1), 7 * 60 + 160);
+
+  const Ran listed = succeeds(compare + Arguments{"--methods", "rollout,legrad", "--per-layer", "--json", "--cell",
+                                                  "60", "--out", path("two.png")});
+  const auto json = nlohmann::json::parse(listed.out);
+  EXPECT_EQ(json.at("methods"), nlohmann::json({"rollout", "legrad"}));
+  ASSERT_EQ(json.at("rows").size(), 2);
+  const Vit vit = Vit::load(Bundle::open(kModel).vision);
+  for (const auto& row : json.at("rows")) {
+    const auto shares = row.at("gradient_share").get<std::vector<double>>();
+    EXPECT_EQ(static_cast<int64_t>(shares.size()), vit.structure().blocks);
+    EXPECT_NEAR(std::accumulate(shares.begin(), shares.end(), 0.0), 1, 1e-5);
+  }
+  EXPECT_GT(read_image(path("two.png")).size(1), 3 * 60);
+}
+
+TEST_F(Program, CorrectsTheMapsOfASiglip) {
+  const fs::path model = fs::path(LEGRAD_TEST_DATA) / "fixtures/open_clip_normalised/model.pt";
+  fs::create_directory(folder_ / "model");
+  fs::copy_file(model, folder_ / "model/vision.pt");
+  const Vit vit = Vit::load(model);
+  at::manual_seed(12);
+  const at::Tensor images = at::randn({2, 3, vit.structure().input.height, vit.structure().input.width});
+  const at::Tensor text = at::randn({2, vit.structure().output_width});
+  const at::Tensor empty = at::randn({1, vit.structure().output_width});
+  write_npy(path("batch.npy"), images);
+  write_npy(path("text.npy"), text);
+  write_npy(folder_ / "model/empty.npy", empty);
+  const Arguments arguments = {"explain", "--model",   path("model"),      "--input-npy",   path("batch.npy"),
+                               "--out",   path("out"), "--text-embedding", path("text.npy")};
+  const std::string manifest = R"({"schema_version": 1, "vision": "vision.pt", "kind": "siglip")";
+  const auto methods = built_in_methods().choose({"legrad"});
+  const auto raw = [&](const Arguments& more) {
+    succeeds(arguments + more);
+    return read_npy(path("out/raw.npy"));
+  };
+  const at::Tensor plain = legrad::explain(vit, images, text, methods).maps[0];
+  const at::Tensor expected = legrad::explain(vit, images, text, methods, Correction{empty, 0.8}).maps[0];
+  const at::Tensor halved = legrad::explain(vit, images, text, methods, Correction{empty, 0.5}).maps[0];
+
+  folder_.write("model/manifest.json", manifest + "}");
+  refuses(arguments, "--empty-embedding FILE.npy, or --no-correction");
+  EXPECT_TRUE(at::allclose(raw({"--no-correction"}), plain));
+  EXPECT_TRUE(at::allclose(raw({"--empty-embedding", path("model/empty.npy")}), expected));
+  folder_.write("model/manifest.json", manifest + R"(, "empty_embedding": "empty.npy"})");
+  EXPECT_TRUE(at::allclose(raw({}), expected));
+  EXPECT_TRUE(at::allclose(raw({"--correction-threshold", "0.5"}), halved));
+  EXPECT_FALSE(at::allclose(plain, expected));
+  EXPECT_FALSE(at::allclose(halved, expected));
+  refuses(arguments + Arguments{"--correction-threshold", "2"}, "[0, 1]");
+  refuses(arguments + Arguments{"--empty-embedding", path("text.npy")}, "must hold one embedding");
+  refuses(arguments + Arguments{"--empty-embedding", path("batch.npy")}, "--empty-embedding");
+  folder_.write("model/manifest.json", manifest + R"(, "empty_embedding": "../text.npy"})");
+  refuses(arguments, "outside");
 }
 
 TEST_F(Program, ComparesWithEmbeddings) {
@@ -316,6 +412,33 @@ TEST_F(Program, RefusesWrongValuesOfOptions) {
   for (const char* dtype : {"int8", "double", "Float32"}) {
     refuses(explain({"--dtype", dtype}), "--dtype");
   }
+}
+
+TEST_F(Program, RefusesMethodsAndOptionsThatDoNotGoTogether) {
+  refuses(explain({"--method", "grad-cam"}),
+          "unknown method 'grad-cam'; the known ones, the nearest first: grad_cam, ");
+  refuses(explain({"--method", "legrad,rollout"}), "unknown method");
+  refuses(explain({"--no-relu", "--method", "rollout"}), "--no-relu belongs to --method legrad");
+  refuses(explain({"--no-relu", "--negative-slope", "0.1"}), "--negative-slope");
+  refuses(explain({"--negative-slope", "2"}), "negative_slope");
+  refuses(explain({"--multi-layer"}), "--multi-layer belongs to --method grad_cam");
+  refuses(explain({"--start-layer", "1"}), "--start-layer belongs to --method rollout and chefer_cam");
+  refuses(explain({"--start-layer", "99", "--method", "rollout"}), "blocks 0 to");
+  refuses(explain({"--layers", "1:3", "--method", "attention_cam"}), "attention_cam looks at one");
+  refuses(explain({"--layers", "1:3", "--method", "grad_cam"}), "multi_layer");
+  refuses(explain({"--normalize", "--method", "chefer_cam"}), "no pooler");
+  refuses(explain({"--discard-ratio", "1", "--method", "rollout"}), "discard_ratio");
+  const auto refuses_compare = [&](const std::string& out, const Arguments& more, const std::string& part) {
+    refuses(Arguments{"compare", "--model", kModel, "--image", path("scene.png"), "--out", out} + more, part);
+  };
+  refuses({"compare", "--model", kModel, "--image", path("scene.png")}, "--out is required");
+  refuses_compare(path("x.png"), {"--methods", "legrad,rolout"}, "the nearest first: rollout");
+  refuses_compare(path("x.png"), {"--cell", "1"}, "--cell");
+  refuses_compare(path("x.gif"), {}, "--out");
+  refuses_compare(path("scene.png"), {}, "one of the pictures");
+  refuses_compare(path("scene.png/x.png"), {}, "--out");
+  fs::create_directory(folder_ / "folder.png");
+  refuses_compare(path("folder.png"), {}, "is a folder");
 }
 
 TEST_F(Program, RefusesTargetsThatTheModelHasNot) {

@@ -1,4 +1,4 @@
-// Stock exports against the oracle (tests/oracle): structure, output, LeGrad and CheferCAM of every fixture in tests/data/fixtures.
+// Stock exports against the oracle (tests/oracle): structure, output and every method of every fixture in tests/data/fixtures.
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
@@ -204,15 +204,75 @@ TEST_P(FixtureTest, LegradIsItsDefinition) {
   });
 }
 
-TEST_P(FixtureTest, CheferCamIsItsDefinition) {
+/// The method of a case, with its options.
+legrad::Method method(const json& test_case) {
+  const auto name = test_case.at("method").get<std::string>();
+  const auto start_layer = test_case.value("start_layer", int64_t{0});
+  legrad::BuiltInOptions options;
+  options.grad_cam.layers = layers(test_case);
+  options.grad_cam.include_prefix = test_case.value("include_prefix", true);
+  options.grad_cam.multi_layer = test_case.value("multi_layer", false);
+  if (test_case.contains("layer")) {
+    options.attention_cam.layer = options.raw_attention.layer = test_case.at("layer").get<int64_t>();
+  }
+  static const std::map<std::string, legrad::HeadFusion> fusions = {
+      {"mean", legrad::HeadFusion::kMean}, {"max", legrad::HeadFusion::kMax}, {"min", legrad::HeadFusion::kMin}};
+  options.rollout.layers = layers(test_case);
+  options.rollout.start_layer = start_layer;
+  options.rollout.head_fusion = fusions.at(test_case.value("head_fusion", "mean"));
+  options.rollout.discard_ratio = test_case.value("discard_ratio", 0.0);
+  options.chefer_cam.layers = layers(test_case);
+  options.chefer_cam.start_layer = start_layer;
+  options.chefer_cam.normalize = test_case.value("normalize", false);
+  return legrad::built_in_methods(options).get(name);
+}
+
+TEST_P(FixtureTest, BaselinesAreTheirDefinitions) {
   const auto images = fixture().images();
-  for_each_case("chefer_cam", [&](int64_t number, const json& test_case) {
-    legrad::CheferCamOptions options;
-    options.targets = target(fixture(), test_case.at("targets"));
-    options.layers = layers(test_case);
-    EXPECT_TRUE(close(legrad::chefer_cam(fixture().vit, images, options), fixture().array(test_case.at("expected")),
-                      test_case.at("tolerance").get<double>(), "case" + std::to_string(number)));
-  });
+  for (const auto* name : {"grad_cam", "attention_cam", "raw_attention", "rollout", "chefer_cam"}) {
+    for_each_case(name, [&](int64_t number, const json& test_case) {
+      const auto wanted = target(fixture(), test_case.at("targets"));
+      const auto found = legrad::explain(fixture().vit, images, wanted, {method(test_case)});
+      EXPECT_EQ(found.maps[0].scalar_type(), fixture().vit.structure().dtype);
+      EXPECT_TRUE(close(found.maps[0], fixture().array(test_case.at("expected")),
+                        test_case.at("tolerance").get<double>(), std::string(name) + "_" + std::to_string(number)));
+    });
+  }
+}
+
+TEST_P(FixtureTest, ManyMethodsAtOnceGiveWhatEachGivesAlone) {
+  const auto images = fixture().images();
+  const auto wanted = target(fixture(), fixture().description.at("cases").at(0).at("targets"));
+  const auto known = legrad::built_in_methods();
+  const auto together = legrad::explain(fixture().vit, images, wanted, known.choose(known.names()));
+  const double tolerance = fixture().description.at("tolerance").get<double>();
+  EXPECT_TRUE(close(together.output, fixture().array(fixture().description.at("output")), tolerance, "output"));
+  for (size_t i = 0; i < known.names().size(); ++i) {
+    const auto name = known.names()[i];
+    const auto alone = legrad::explain(fixture().vit, images, wanted, {known.get(name)});
+    EXPECT_TRUE(close(together.maps[i], alone.maps[0], tolerance, name + "_together"));
+  }
+}
+
+/// Every built-in method works on every model; what some models have no meaning for is an option, and is refused.
+TEST_P(FixtureTest, OptionsWithoutMeaningAreRefusedByName) {
+  const bool pooler = fixture().vit.structure().readout == legrad::ReadoutKind::kPooler;
+  const auto images = fixture().images();
+  const auto wanted = target(fixture(), fixture().description.at("cases").at(0).at("targets"));
+  const auto check = [&](const std::string& option, const legrad::Method& method, bool refused, const char* part) {
+    if (refused) {
+      const auto message = legrad::testing::message_of<legrad::InputError>(
+          [&] { legrad::explain(fixture().vit, images, wanted, {method}); });
+      EXPECT_TRUE(legrad::testing::contains(message, part)) << option;
+    } else {
+      EXPECT_NO_THROW(legrad::explain(fixture().vit, images, wanted, {method})) << option;
+    }
+    RecordProperty(option, refused ? "refused" : "works");
+  };
+  check("legrad token_mean", legrad::legrad_method({.readout = legrad::Readout::kTokenMean}), pooler, "token mean");
+  check("attention_cam layer", legrad::attention_cam_method({.layer = 0}), pooler, "attention_cam explains the");
+  check("raw_attention layer", legrad::raw_attention_method({.layer = 0}), pooler, "raw_attention explains the");
+  check("chefer_cam normalize", legrad::chefer_cam_method({.normalize = true}), !pooler, "no pooler");
 }
 
 INSTANTIATE_TEST_SUITE_P(Fixtures, FixtureTest, testing::ValuesIn(fixture_names()),

@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 #include <legrad/error.h>
+#include <legrad/figure.h>
 #include <legrad/heatmap.h>
 #include <legrad/image.h>
 
@@ -357,6 +358,57 @@ TEST(Overlay, RefusesOtherShapesAndWeights) {
                          }),
                          "alpha"));
   }
+}
+
+at::Tensor plain_picture(int64_t height, int64_t width, const std::vector<int64_t>& colour) {
+  return at::tensor(colour, at::kByte).expand({height, width, 3}).contiguous();
+}
+
+/// Pixels of a figure that have this colour.
+int64_t count(const at::Tensor& figure, const std::vector<int64_t>& colour) {
+  return (figure == at::tensor(colour, at::kByte)).all(-1).sum().item<int64_t>();
+}
+
+TEST(Figure, HoldsEveryPictureWholeOnWhite) {
+  PictureGrid grid;
+  grid.columns = {"Input", "A method"};
+  grid.rows.push_back({"cat", "0.5", {{plain_picture(40, 60, {255, 0, 0})}, {plain_picture(40, 60, {0, 255, 0})}}});
+  grid.rows.push_back({"dog", "", {{plain_picture(40, 60, {0, 0, 255}), "12 %", 0.5}}});
+  const at::Tensor figure = draw({grid});
+  EXPECT_EQ(count(figure, {255, 0, 0}), 40 * 60);
+  EXPECT_EQ(count(figure, {0, 255, 0}), 40 * 60);
+  EXPECT_EQ(count(figure, {0, 0, 255}), 40 * 60);
+  for (const auto& edge : {figure.select(0, 0), figure.select(0, -1), figure.select(1, 0), figure.select(1, -1)}) {
+    EXPECT_TRUE((edge == 255).all().item<bool>()) << "no margin";
+  }
+  const auto words = [&](const at::Tensor& drawn) { return drawn.lt(200).all(-1).sum().item<int64_t>(); };
+  const auto with_words = words(figure);
+  grid.columns = {"", ""};
+  grid.rows[0].label = grid.rows[0].note = grid.rows[1].label = "";
+  EXPECT_LT(words(draw({grid})), with_words) << "no text was drawn";
+  EXPECT_LT(draw({grid}).size(1), figure.size(1)) << "labels have a place of their own";
+}
+
+TEST(Figure, TakesAnyTextAndKeepsItInside) {
+  const std::string odd = "Käfer\n\x01 " + std::string(500, 'W') + " " + std::string(5, '\xff');
+  const at::Tensor figure = draw({{odd, {odd}, {{odd, odd, {{plain_picture(30, 30, {9, 9, 9}), odd, 7.0}}}}}});
+  EXPECT_EQ(count(figure, {9, 9, 9}), 30 * 30);
+}
+
+TEST(Figure, RefusesWhatItCannotDraw) {
+  const at::Tensor picture = plain_picture(4, 4, {0, 0, 0});
+  message_of<InputError>([] { draw({}); });
+  message_of<InputError>([] { draw({{"", {"a"}, {}}}); });
+  message_of<InputError>([&] { draw({{"", {"a"}, {{"", "", {{picture}, {picture}}}}}}); });
+  message_of<InputError>([&] { draw({{"", {"a"}, {{"", "", {{picture.to(at::kFloat)}}}}}}); });
+}
+
+TEST(ScaledTo, GivesTheLongerSideAsAskedAndKeepsTheShape) {
+  const at::Tensor picture = plain_picture(40, 60, {7, 8, 9});
+  EXPECT_EQ(scaled_to(picture, 30).sizes(), at::IntArrayRef({20, 30, 3}));
+  EXPECT_EQ(count(scaled_to(picture, 120), {7, 8, 9}), 80 * 120);
+  EXPECT_EQ(scaled_to(plain_picture(1, 1000, {0, 0, 0}), 10).sizes(), at::IntArrayRef({1, 10, 3}));
+  message_of<InputError>([&] { scaled_to(picture, 0); });
 }
 
 }  // namespace

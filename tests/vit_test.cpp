@@ -5,6 +5,7 @@
 #include <torch/torch.h>
 
 #include <atomic>
+#include <map>
 #include <thread>
 
 #include "message_of.h"
@@ -154,6 +155,48 @@ TEST_F(VitTest, ATargetIsTheSameHoweverItIsGiven) {
   }
 }
 
+// Notes what it is called with.
+class NotingWatcher : public BackwardWatcher {
+ public:
+  explicit NotingWatcher(std::map<int64_t, BackwardNeed> needed) : needed_(std::move(needed)) {}
+  BackwardNeed needs(int64_t block) const override {
+    const auto found = needed_.find(block);
+    return found == needed_.end() ? BackwardNeed::kNothing : found->second;
+  }
+  void on_attention(int64_t block, const Attention& attention) override {
+    EXPECT_EQ(attention.tokens(), 17);
+    called.push_back("attention " + std::to_string(block));
+  }
+  void on_block(const BackwardBlock& block) override {
+    EXPECT_EQ(block.output.sizes(), block.output_gradient.sizes());
+    EXPECT_EQ(needs(block.index) == BackwardNeed::kContext, block.attention && block.context_gradient.defined());
+    called.push_back("target " + std::to_string(block.target) + " of " + std::to_string(block.index));
+  }
+  std::vector<std::string> called;
+
+ private:
+  std::map<int64_t, BackwardNeed> needed_;
+};
+
+TEST_F(VitTest, ABackwardWatcherGetsWhatItNeeds) {
+  using Calls = std::vector<std::string>;
+  const auto vit = Vit::load(file());
+  const auto calls = [&](std::map<int64_t, BackwardNeed> needed, const Target& target = {}) {
+    NotingWatcher watcher(std::move(needed));
+    vit.sweep(images_, target, {}, {&watcher});
+    return watcher.called;
+  };
+  EXPECT_EQ(calls({}), Calls({}));
+  EXPECT_EQ(calls({{0, BackwardNeed::kAttention}}), Calls({"attention 0"}));
+  EXPECT_EQ(calls({{1, BackwardNeed::kAttention}}), Calls({"attention 1"}));
+  EXPECT_EQ(calls({{0, BackwardNeed::kAttention}, {1, BackwardNeed::kTokens}}, {3}),
+            Calls({"target 0 of 1", "attention 0"}));
+  EXPECT_EQ(calls({{0, BackwardNeed::kTokens}}, {3, 1}), Calls({"target 0 of 0", "target 1 of 0"}));
+  EXPECT_EQ(calls({{1, BackwardNeed::kContext}, {0, BackwardNeed::kContext}}, {3, 1}),
+            Calls({"target 0 of 1", "target 1 of 1", "target 0 of 0", "target 1 of 0"}));
+  EXPECT_THROW(calls({{1, BackwardNeed::kTokens}}), InputError) << "a gradient of no target";
+}
+
 TEST_F(VitTest, MoreTargetsThanOnePassTakesGiveTheSameMaps) {
   const auto vit = Vit::load(file());
   torch::manual_seed(3);
@@ -176,6 +219,85 @@ TEST_F(VitTest, LayersAreThoseAskedFor) {
   const auto weighted = legrad(vit, images_, {.targets = {2}, .layer_weights = {1, 3}});
   EXPECT_LT(relative(weighted, (both.layer_maps[0] + 3 * both.layer_maps[1]) / 4), 1e-12);
   EXPECT_THROW((void)legrad(vit, images_, {.targets = {2}, .layers = {2}}), InputError);
+}
+
+TEST_F(VitTest, AMethodThatIgnoresTheTargetGivesTheSameMapForEach) {
+  const auto vit = Vit::load(file());
+  const auto alone = rollout(vit, images_);
+  ASSERT_EQ(alone.sizes(), (std::vector<int64_t>{2, 1, 4, 4}));
+  for (const auto& maps :
+       {rollout(vit, images_, {.targets = {3, 1, 2}}), raw_attention(vit, images_, {.targets = {3, 1, 2}})}) {
+    ASSERT_EQ(maps.sizes(), (std::vector<int64_t>{2, 3, 4, 4}));
+    EXPECT_TRUE(at::equal(maps.select(1, 0), maps.select(1, 2)));
+  }
+  EXPECT_TRUE(at::equal(rollout(vit, images_, {.targets = {3, 1}}).narrow(1, 1, 1), alone));
+}
+
+TEST_F(VitTest, MethodsRefuseOptionsThatMeanNothing) {
+  const auto vit = Vit::load(file());
+  const auto says = [&](const Method& method, const std::string& part) {
+    const auto message = testing::message_of<InputError>([&] { explain(vit, images_, {1}, {method}); });
+    EXPECT_TRUE(testing::contains(message, part)) << message;
+  };
+  says(grad_cam_method({.layers = {0, 1}}), "multi_layer");
+  says(grad_cam_method({.layers = {2}}), "blocks 0 to 1");
+  says(attention_cam_method({.layer = 2}), "blocks 0 to 1");
+  says(raw_attention_method({.layer = -3}), "blocks 0 to 1");
+  says(rollout_method({.start_layer = 2}), "blocks 0 to 1");
+  says(rollout_method({.layers = {0}, .start_layer = 1}), "start_layer 1");
+  says(rollout_method({.discard_ratio = 1}), "discard_ratio");
+  says(chefer_cam_method({.normalize = true}), "no pooler");
+}
+
+TEST(MethodsByName, AreAListToAddTo) {
+  auto methods = built_in_methods();
+  EXPECT_EQ(methods.names(), (std::vector<std::string>{"legrad", "grad_cam", "attention_cam", "raw_attention",
+                                                       "rollout", "chefer_cam"}));
+  methods.add("mine", methods.get("rollout"));
+  EXPECT_EQ(methods.names().back(), "mine");
+  EXPECT_EQ(built_in_methods().names().size(), 6);
+  EXPECT_TRUE(testing::contains(testing::message_of<InputError>([&] { methods.add("mine", methods.get("legrad")); }),
+                                "'mine' already"));
+  EXPECT_TRUE(testing::contains(testing::message_of<InputError>([&] { (void)methods.get("GradCam"); }),
+                                "'GradCam'; the known ones, the nearest first: grad_cam, "));
+}
+
+TEST_F(VitTest, TheCorrectionDropsWhatIsSalientForTheEmptyPrompt) {
+  const auto vit = Vit::load(file());
+  const Target target({3, 1});
+  const Target empty({4});
+  const auto known = built_in_methods();
+  const auto methods = known.choose(known.names());
+  const auto raw = explain(vit, images_, target, methods).maps;
+  const auto raw_empty = explain(vit, images_, empty, methods).maps;
+  constexpr double kThreshold = 0.6;
+  const auto found = explain(vit, images_, target, methods, {.empty = empty, .threshold = kThreshold}).maps;
+  ASSERT_EQ(found.size(), raw.size());
+  for (size_t m = 0; m < found.size(); ++m) {
+    SCOPED_TRACE(known.names()[m]);
+    ASSERT_EQ(found[m].sizes(), raw[m].sizes());
+    auto expected = raw[m].clone();
+    int dropped = 0;
+    for (int64_t image = 0; image < 2; ++image) {
+      const auto map = raw_empty[m][image][0];
+      const auto least = map.min().item<double>();
+      const auto greatest = map.max().item<double>();
+      for (int64_t i = 0; i < map.numel(); ++i) {
+        if (!(map.flatten()[i].item<double>() - least > kThreshold * (greatest - least))) continue;
+        expected[image].flatten(1).select(1, i).zero_();
+        ++dropped;
+      }
+    }
+    EXPECT_GT(dropped, 0);
+    EXPECT_LT(relative(found[m], expected), 1e-12);
+  }
+  const auto says = [&](const Correction& correction, const std::string& part) {
+    const auto message = testing::message_of<InputError>([&] { explain(vit, images_, target, methods, correction); });
+    EXPECT_TRUE(testing::contains(message, part)) << message;
+  };
+  says({.empty = {}}, "no target");
+  says({.empty = {1, 2}}, "2 were given");
+  says({.empty = empty, .threshold = 1.5}, "outside [0, 1]");
 }
 
 TEST_F(VitTest, AFileThatHoldsABatchOfOneGivesTheSameMaps) {
@@ -296,7 +418,13 @@ TEST(VitMemory, NoAttentionMapIsEverStored) {
   for (const auto readout : {Readout::kModel, Readout::kTokenMean}) {
     EXPECT_LT(largest([&] { legrad(*vit, images, {.targets = {1}, .readout = readout}); }), kAllowed) << "legrad";
   }
-  EXPECT_LT(largest([&] { chefer_cam(*vit, images, {.targets = {1}}); }), kAllowed) << "chefer_cam";
+  BuiltInOptions options;
+  options.rollout.discard_ratio = 0.5;
+  const auto methods = built_in_methods(options);
+  for (const auto& name : methods.names()) {
+    EXPECT_LT(largest([&] { explain(*vit, images, {1}, {methods.get(name)}); }), kAllowed) << name;
+  }
+  EXPECT_LT(largest([&] { explain(*vit, images, {1, 2}, methods.choose(methods.names())); }), kAllowed) << "all at once";
   EXPECT_GT(largest([&] { vit->forward(images); }), size_t{1} << 20) << "nothing was recorded";
   c10::SetCPUAllocator(recording.inner, /*priority=*/100);
 }

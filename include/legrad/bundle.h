@@ -33,15 +33,19 @@ struct Preprocessing {
 ///                        "interpolation": "bilinear", "resize": "squash"},
 ///      "labels": ["apple", "bicycle"], "grid": [14, 14]}
 ///
+/// A SigLIP's may name a NumPy file with the embedding of the empty prompt, "a photo of", that its maps are corrected with:
+/// "empty_embedding": "empty.npy".
+///
 /// Sizes are height, then width. Only `schema_version` and `vision` are required; fields that are not known are
 /// ignored.
 struct Bundle {
   std::string name;              ///< default: the folder's or file's own
   std::filesystem::path vision;  ///< the export
   Preprocessing preprocessing;
-  std::vector<std::string> labels;  ///< names of the output's entries; may be empty
-  std::optional<PatchGrid> grid;    ///< the patch grid the model should turn out to have
-  std::string kind;                 ///< "classifier", "embedding", "clip" or "siglip"; empty where nothing says
+  std::vector<std::string> labels;        ///< names of the output's entries; may be empty
+  std::optional<PatchGrid> grid;          ///< the patch grid the model should turn out to have
+  std::filesystem::path empty_embedding;  ///< embedding of the empty prompt; empty where there is none
+  std::string kind;                       ///< "classifier", "embedding", "clip" or "siglip"; empty where nothing says
 
   /// Reads a folder with a manifest.json, or takes a bare export with default preprocessing and no labels. Throws
   /// `ModelError` for a manifest that is malformed, of an unknown schema version, or names a file outside its folder.

@@ -4,12 +4,20 @@
 
 #include <legrad/attention.h>
 #include <legrad/bundle.h>
+#include <legrad/correction.h>
 #include <legrad/error.h>
+#include <legrad/explain.h>
 #include <legrad/heatmap.h>
 #include <legrad/layers.h>
+#include <legrad/methods.h>
+#include <legrad/methods/attention_cam.h>
 #include <legrad/methods/chefer_cam.h>
+#include <legrad/methods/grad_cam.h>
 #include <legrad/methods/legrad.h>
+#include <legrad/methods/raw_attention.h>
+#include <legrad/methods/rollout.h>
 #include <legrad/npy.h>
+#include <legrad/patch_map.h>
 #include <legrad/structure.h>
 #include <legrad/sweep.h>
 #include <legrad/target.h>

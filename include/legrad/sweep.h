@@ -55,23 +55,39 @@ class ForwardWatcher {
   virtual void on_gradient(const ScoreGradient& gradient) { (void)gradient; }
 };
 
-/// A block, or the pooler, as the backward sweep passes it: the pooler first, then last block to first, all targets of
-/// one before the next.
+/// What a backward watcher needs of a block, or of the pooler. The sweep runs no further down than someone needs, and takes
+/// gradients only where they are needed.
+enum class BackwardNeed {
+  kNothing,
+  kAttention,  ///< the attention alone, once, whatever the targets
+  kTokens,     ///< Z^l and ∂s_k/∂Z^l, for every target
+  kContext,    ///< those, the attention and ∂s_k/∂O, for every target
+};
+
+/// A block, or the pooler, as the backward sweep passes it for one target.
 struct BackwardBlock {
-  int64_t index = 0;   ///< counted from 0; -1 for the pooler
-  int64_t target = 0;  ///< k of the final score the gradients are of
-  const Attention* attention = nullptr;
-  at::Tensor context_gradient;  ///< ∂s_k/∂O [B, h, M, e], s_k the final score
-  at::Tensor output;            ///< Z^l [B, N, d]; for the pooler its input Z^L
-  at::Tensor output_gradient;   ///< ∂s_k/∂Z^l [B, N, d]
+  int64_t index = 0;                     ///< counted from 0; -1 for the pooler
+  int64_t target = 0;                    ///< k of the final score the gradients are of
+  const Attention* attention = nullptr;  ///< for who needs the context
+  at::Tensor context_gradient;           ///< ∂s_k/∂O [B, h, M, e], s_k the final score; for who needs the context
+  at::Tensor output;                     ///< Z^l [B, N, d]; for the pooler its input Z^L
+  at::Tensor output_gradient;            ///< ∂s_k/∂Z^l [B, N, d]
   bool pooler() const { return index < 0; }
 };
 
-/// Watches the backward sweep.
+/// Watches the backward sweep: the pooler first, then last block to first; of each its attention, then all targets.
 class BackwardWatcher {
  public:
   virtual ~BackwardWatcher() = default;
-  virtual void on_block(const BackwardBlock& block) = 0;
+  /// What it needs of block `block`, counted from 0; -1 for the pooler.
+  virtual BackwardNeed needs(int64_t block) const = 0;
+  /// Called where it needs the attention alone.
+  virtual void on_attention(int64_t block, const Attention& attention) {
+    (void)block;
+    (void)attention;
+  }
+  /// Called where it needs tokens or the context.
+  virtual void on_block(const BackwardBlock& block) { (void)block; }
 };
 
 }  // namespace legrad

@@ -47,9 +47,14 @@ class Target {
   /// Score `k` [B] of an output [B, C].
   at::Tensor score(const at::Tensor& output, int64_t k) const;
 
+  /// The targets of `first`, then those of `second`.
+  friend Target joined(const Target& first, const Target& second);
+
  private:
   struct Kind;
   std::shared_ptr<const Kind> kind_;
 };
+
+Target joined(const Target& first, const Target& second);
 
 }  // namespace legrad

@@ -71,6 +71,7 @@ void add_explain(CLI::App& program) {
   add_model_options(command, options->model);
   add_target_options(command, options->target);
   add_method_options(command, options->method);
+  add_correction_options(command, options->correction);
   add_output_options(command, *options);
   CLI::Option* const npy =
       command

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/correction.h"
 #include "apps/method.h"
 #include "apps/model.h"
 #include "apps/targets.h"
@@ -13,6 +14,7 @@ struct ExplainOptions {
   ModelOptions model;
   TargetOptions target;
   MethodOptions method;
+  CorrectionOptions correction;
   std::vector<std::string> images;
   std::string input_npy;
   std::string out;

@@ -37,10 +37,11 @@ void explain_array(const ExplainOptions& options) {
   const LoadedModel model = load_model(options.model, std::move(bundle), ImageSize{images.size(2), images.size(3)});
   const TargetChooser targets(options.target, model.bundle, model.vit.structure());
 
+  const auto correction = chosen_correction(options.correction, options.target, model);
   const at::Tensor output = model.vit.forward(images);
   const ChosenTargets chosen = targets.choose(output);
   const at::Tensor scores = chosen.target.scores(output);
-  const at::Tensor maps = explain(model.vit, images, chosen.target, options.method);
+  const at::Tensor maps = explain(model.vit, images, chosen.target, options.method, correction)[0];
 
   files.make_folder();
   const std::filesystem::path file = files.file("raw.npy");

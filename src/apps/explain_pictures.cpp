@@ -26,6 +26,7 @@ class PictureExplainer {
         model_(model),
         files_(files),
         targets_(options.target, model.bundle, model.vit.structure()),
+        correction_(chosen_correction(options.correction, options.target, model)),
         rows_{{"picture", "target", "score", "file"}} {}
 
   void explain(const std::string& picture);
@@ -36,6 +37,7 @@ class PictureExplainer {
   const LoadedModel& model_;
   OutputFiles& files_;
   TargetChooser targets_;
+  std::optional<Correction> correction_;
   std::vector<std::vector<std::string>> rows_;
 };
 
@@ -48,7 +50,7 @@ void PictureExplainer::explain(const std::string& picture) {
   const at::Tensor output = model_.vit.forward(input);
   const ChosenTargets chosen = targets_.choose(output);
   const at::Tensor scores = chosen.target.scores(output)[0];
-  const at::Tensor raw = apps::explain(model_.vit, input, chosen.target, options_.method)[0];
+  const at::Tensor raw = apps::explain(model_.vit, input, chosen.target, options_.method, correction_)[0][0];
   const at::Tensor heat = normalized(raw.to(at::kCPU, at::kFloat));
 
   files_.make_folder();
@@ -79,11 +81,8 @@ void explain_pictures(const ExplainOptions& options) {
     read_quietly(picture);  // and again later: pictures are large, and reading one is quick beside explaining it
   }
   const LoadedModel model = load_model(options.model, std::move(bundle));
-  if (model.vit.structure().channels != 3) {
-    throw InputError("the model takes images of " + std::to_string(model.vit.structure().channels) +
-                     " channels, pictures have 3; give it an array with --input-npy");
-  }
-  chosen_layers(options.method, model.vit.structure().blocks);
+  check_channels(model.vit.structure());
+  chosen_methods(options.method, model.vit.structure());
 
   PictureExplainer explainer(options, model, files);
   {

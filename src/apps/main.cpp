@@ -8,6 +8,7 @@
 #include <iostream>
 #include <string>
 
+#include "apps/compare.h"
 #include "apps/explain.h"
 #include "apps/help.h"
 #include "apps/inspect.h"
@@ -49,8 +50,9 @@ int run(int argc, char** argv) {
   program.formatter(legrad::apps::help_formatter());  // subcommands inherit it
   program.set_version_flag("--version", "legrad " LEGRAD_VERSION, "Print the version and exit");
   program.require_subcommand(1);
-  program.footer("Try: legrad explain --help, legrad inspect --help");
+  program.footer("Try: legrad explain --help, legrad compare --help, legrad inspect --help");
   legrad::apps::add_explain(program);
+  legrad::apps::add_compare(program);
   legrad::apps::add_inspect(program);
   try {
     program.parse(argc, argv);

@@ -1,10 +1,14 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
+#include <legrad/correction.h>
+#include <legrad/explain.h>
+#include <legrad/methods/legrad.h>
 #include <legrad/target.h>
 #include <legrad/vit.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,20 +20,37 @@ namespace legrad::apps {
 
 /// Options that say how to explain.
 struct MethodOptions {
-  std::string method = "legrad";
-  std::string readout = "auto";
+  std::vector<std::string> methods = {"legrad"};
   std::string layers;
+  std::string readout = "auto";
+  bool no_relu = false;
+  double negative_slope = 0;
+  bool multi_layer = false;
+  bool without_prefix = false;
+  std::string head_fusion = "mean";
+  double discard_ratio = 0;
+  int64_t start_layer = 0;
+  bool normalize = false;
 };
 
+/// `--method NAME`, and the options of all methods.
 void add_method_options(CLI::App& command, MethodOptions& options);
 
-/// Throws `InputError` for options that do not go together.
-void check_method_options(const MethodOptions& options);
+/// The same with `--methods all|LIST`.
+void add_methods_options(CLI::App& command, MethodOptions& options);
 
-/// The blocks that `--layers` means in a model of `blocks`; none: all.
-std::vector<int64_t> chosen_layers(const MethodOptions& options, int64_t blocks);
+/// Puts every method's name in place of "all". Throws `InputError` for unknown methods and for options that do not go
+/// together.
+void check_method_options(MethodOptions& options);
 
-/// Raw maps [B, K, rows, columns] of the method chosen. Throws `Error` where the model gives no finite numbers.
-at::Tensor explain(const Vit& vit, const at::Tensor& images, const Target& target, const MethodOptions& options);
+/// The methods chosen, with their options set, for a model. Throws `InputError` for what it cannot be explained by.
+std::vector<Method> chosen_methods(const MethodOptions& options, const Structure& structure);
+
+/// LeGrad's options for all blocks.
+LegradOptions legrad_options(const MethodOptions& options, const Target& target);
+
+/// Raw maps [B, K, rows, columns] of every method chosen, corrected if so asked. Throws `Error` where the model gives no finite numbers.
+std::vector<at::Tensor> explain(const Vit& vit, const at::Tensor& images, const Target& target,
+                                const MethodOptions& options, const std::optional<Correction>& correction);
 
 }  // namespace legrad::apps

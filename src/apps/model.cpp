@@ -58,6 +58,13 @@ Bundle open_bundle(const ModelOptions& options) {
   return bundle;
 }
 
+void check_channels(const Structure& structure) {
+  if (structure.channels != 3) {
+    throw InputError("the model takes images of " + std::to_string(structure.channels) +
+                     " channels, pictures have 3; explain an array with legrad explain --input-npy");
+  }
+}
+
 LoadedModel load_model(const ModelOptions& options, Bundle bundle, std::optional<ImageSize> image_size) {
   LoadOptions load;
   load.input_size = bundle.preprocessing.size;

@@ -34,6 +34,9 @@ struct LoadedModel {
 /// The model's folder or file, with what the options say of preprocessing put in. Does not load the model yet.
 Bundle open_bundle(const ModelOptions& options);
 
+/// Throws `InputError` for a model that takes no pictures.
+void check_channels(const Structure& structure);
+
 /// Loads it for images of `--size`, else of `image_size`, else of the manifest's, else of its own.
 LoadedModel load_model(const ModelOptions& options, Bundle bundle, std::optional<ImageSize> image_size = {});
 

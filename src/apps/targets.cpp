@@ -19,22 +19,6 @@ namespace {
       "to, or --class INDEX for one of its entries");
 }
 
-/// An embedding file as [K, d].
-at::Tensor embeddings(const std::string& file, int64_t width) {
-  at::Tensor array = read_npy(file);
-  const bool one = array.dim() == 1;
-  const bool fits = (one || array.dim() == 2) && array.numel() > 0 && array.size(-1) == width;
-  if (!fits || !at::isFloatingType(array.scalar_type())) {
-    throw InputError(c10::str("--text-embedding '", file, "' must hold floating-point numbers of shape [", width,
-                              "] or [K, ", width, "], the width of the model's output; it holds ", array.scalar_type(),
-                              " ", array.sizes()));
-  }
-  if (!at::isfinite(array).all().item<bool>()) {
-    throw InputError("--text-embedding '" + file + "' holds NaN or infinite numbers");
-  }
-  return one ? array.unsqueeze(0) : array;
-}
-
 /// Negative indices count from the end.
 int64_t checked_class(int64_t index, int64_t count) {
   if (index < -count || index >= count) {
@@ -44,6 +28,25 @@ int64_t checked_class(int64_t index, int64_t count) {
 }
 
 }  // namespace
+
+at::Tensor read_embeddings(const std::string& option, const std::string& file, int64_t width) {
+  at::Tensor array = read_npy(file);
+  const bool one = array.dim() == 1;
+  const bool fits = (one || array.dim() == 2) && array.numel() > 0 && array.size(-1) == width;
+  if (!fits || !at::isFloatingType(array.scalar_type())) {
+    throw InputError(c10::str(option, " '", file, "' must hold floating-point numbers of shape [", width, "] or [K, ",
+                              width, "], the width of the model's output; it holds ", array.scalar_type(), " ",
+                              array.sizes()));
+  }
+  if (!at::isfinite(array).all().item<bool>()) {
+    throw InputError(option + " '" + file + "' holds NaN or infinite numbers");
+  }
+  return one ? array.unsqueeze(0) : array;
+}
+
+Similarity similarity(const TargetOptions& options) {
+  return options.similarity == "dot" ? Similarity::kDot : Similarity::kCosine;
+}
 
 void add_target_options(CLI::App& command, TargetOptions& options) {
   constexpr const char* kGroup = "What to explain";
@@ -89,8 +92,8 @@ TargetChooser::TargetChooser(const TargetOptions& options, const Bundle& bundle,
     : labels_(bundle.labels), top_(options.top) {
   const int64_t width = structure.output_width;
   if (!options.text_embedding.empty()) {
-    const at::Tensor vectors = embeddings(options.text_embedding, width);
-    fixed_ = Target(vectors, options.similarity == "dot" ? Similarity::kDot : Similarity::kCosine);
+    const at::Tensor vectors = read_embeddings("--text-embedding", options.text_embedding, width);
+    fixed_ = Target(vectors, similarity(options));
     for (int64_t k = 0; k < vectors.size(0); ++k) {
       fixed_names_.push_back("embedding " + std::to_string(k));
     }

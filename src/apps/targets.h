@@ -27,6 +27,12 @@ struct TargetOptions {
 
 void add_target_options(CLI::App& command, TargetOptions& options);
 
+/// How outputs are compared with embeddings.
+Similarity similarity(const TargetOptions& options);
+
+/// The embeddings [K, d] in a file that `option` names, for a model whose output is `width` wide. Throws `InputError`.
+at::Tensor read_embeddings(const std::string& option, const std::string& file, int64_t width);
+
 /// Checks what can be checked of targets before the model is loaded, which takes a while: labels, files, and that an
 /// embedding model has any. Throws `InputError`.
 void check_targets(const TargetOptions& options, const Bundle& bundle);

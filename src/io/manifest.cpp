@@ -71,25 +71,26 @@ Preprocessing preprocessing(const JsonFields& fields) {
   return result;
 }
 
-/// The export, which must lie in the folder when all links are followed: a manifest from elsewhere shall not make us
-/// read other files.
-fs::path vision(const fs::path& folder, const JsonFields& fields) {
-  const std::string name = fields.string("vision");
+/// A file that a field names, which must lie in the folder when all links are followed: a manifest from elsewhere shall
+/// not make us read other files.
+fs::path file_in(const fs::path& folder, const JsonFields& fields, const char* field) {
+  const std::string name = fields.string(field);
+  const std::string names = std::string("field '") + field + "' names '" + name + "', which ";
   if (name.empty() || name.find('\0') != std::string::npos) {
-    fields.fail("vision", "a file's name");
+    fields.fail(field, "a file's name");
   }
   std::error_code error;
   const fs::path root = fs::canonical(folder, error);
   fs::path file = error ? fs::path() : fs::canonical(root / name, error);
   if (error) {
-    throw ModelError("field 'vision' names '" + name + "', which is not there");
+    throw ModelError(names + "is not there");
   }
   const auto [end, ignored] = std::mismatch(root.begin(), root.end(), file.begin(), file.end());
   if (end != root.end()) {
-    throw ModelError("field 'vision' names '" + name + "', which lies outside the model's folder");
+    throw ModelError(names + "lies outside the model's folder");
   }
   if (!fs::is_regular_file(file, error)) {
-    throw ModelError("field 'vision' names '" + name + "', which is no file");
+    throw ModelError(names + "is no file");
   }
   return file;
 }
@@ -108,7 +109,10 @@ Bundle bundle(const fs::path& folder, const json& document) {
     fields.fail("schema_version", std::to_string(kSchemaVersion) + ", the only version this program reads");
   }
   Bundle result;
-  result.vision = vision(folder, fields);
+  result.vision = file_in(folder, fields, "vision");
+  if (fields.has("empty_embedding")) {
+    result.empty_embedding = file_in(folder, fields, "empty_embedding");
+  }
   if (fields.has("name")) {
     result.name = fields.string("name");
   }

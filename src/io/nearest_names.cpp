@@ -31,9 +31,8 @@ std::string lower_case(std::string text) {
   return text;
 }
 
-std::vector<std::string> nearest_names(const std::string& wanted, const std::vector<std::string>& names) {
+std::vector<std::string> nearest_names(const std::string& wanted, const std::vector<std::string>& names, size_t most) {
   constexpr size_t kCompared = 64;  // letters; keeps an endless argument cheap
-  constexpr size_t kShown = 3;
   const std::string word = lower_case(wanted.substr(0, kCompared));
 
   std::vector<std::pair<size_t, size_t>> ranked;  // distance, index
@@ -42,7 +41,7 @@ std::vector<std::string> nearest_names(const std::string& wanted, const std::vec
     const bool contained = !word.empty() && name.find(word) != std::string::npos;
     ranked.emplace_back(contained ? 0 : edit_distance(word, name), i);
   }
-  const size_t shown = std::min(kShown, ranked.size());
+  const size_t shown = std::min(most, ranked.size());
   std::partial_sort(ranked.begin(), ranked.begin() + static_cast<std::ptrdiff_t>(shown), ranked.end());
 
   std::vector<std::string> nearest;

@@ -3,93 +3,130 @@
 #include <legrad/error.h>
 #include <legrad/layers.h>
 #include <legrad/methods/chefer_cam.h>
-#include <legrad/sweep.h>
+#include <legrad/patch_map.h>
 
 #include <algorithm>
+#include <ranges>
+#include <utility>
 
-#include "methods/patch_map.h"
+#include "methods/row_times.h"
 
 namespace legrad {
 namespace {
 
-/// Watches the backward sweep and carries one row of R from the last block to the first: e ← e + (r₀ + e) Ā.
-class CheferCamWatcher : public BackwardWatcher {
+/// Ā = mean_h relu(∂s/∂A ⊙ A) of one block and target, a few rows at a time.
+struct Relevance {
+  Attention attention;
+  at::Tensor context_gradient;  // ∂s/∂O [B, h, M, e]
+
+  // Rows [first, first + count), [B, count, N].
+  at::Tensor rows(int64_t first, int64_t count) const {
+    const auto gradient = attention.gradient_rows(context_gradient.narrow(2, first, count));
+    return (gradient * attention.rows(first, count)).relu().mean(1);
+  }
+
+  // row · Ā, [B, M] -> [B, N]
+  at::Tensor row_times_this(const at::Tensor& row) const {
+    return row_times(row, attention, [this](int64_t first, int64_t count) { return rows(first, count); });
+  }
+
+  // Ā · column, [B, N] -> [B, M]
+  at::Tensor times(const at::Tensor& column) const {
+    std::vector<at::Tensor> parts;
+    const int64_t step = attention.rows_per_chunk();
+    for (int64_t first = 0; first < attention.queries(); first += step) {
+      const auto part = rows(first, std::min(step, attention.queries() - first)).to(at::kDouble);
+      parts.push_back(part.matmul(column.unsqueeze(-1)).squeeze(-1));
+    }
+    return at::cat(parts, 1);
+  }
+};
+
+/// One row of R for one target.
+struct Row {
+  at::Tensor start;      // r₀ [B, N]
+  at::Tensor increment;  // e [B, N]
+
+  void step(const Relevance& relevance) { increment = increment + relevance.row_times_this(start + increment); }
+};
+
+class CheferCamRun : public MethodRun, public BackwardWatcher {
  public:
-  CheferCamWatcher(const Structure& structure, const CheferCamOptions& options)
-      : structure_(structure), layers_(resolve_layers(options.layers, structure.blocks)) {
-    if (options.targets.empty()) throw InputError("no target was given; set CheferCamOptions::targets");
+  CheferCamRun(const Structure& structure, const CheferCamOptions& options)
+      : structure_(structure),
+        pooler_(structure.readout == ReadoutKind::kPooler),
+        normalize_(options.normalize),
+        layers_(resolve_layers(options.layers, structure.blocks, options.start_layer)) {
+    if (normalize_ && !pooler_) {
+      throw InputError(
+          "chefer_cam: normalize is a form of the attentional pooler's rule, and this model has no pooler");
+    }
+  }
+
+  BackwardWatcher* backward() override { return this; }
+
+  BackwardNeed needs(int64_t block) const override {
+    const bool pooler = block < 0;
+    return pooler || std::binary_search(layers_.begin(), layers_.end(), block) ? BackwardNeed::kContext
+                                                                               : BackwardNeed::kNothing;
   }
 
   void on_block(const BackwardBlock& block) override {
-    if (block.pooler()) {
-      // A decoder layer without skip: r₀ = Ā_pool, the mean over its queries.
-      const auto& attention = *block.attention;
-      const auto uniform =
-          at::full({attention.batch(), attention.queries()}, 1.0 / static_cast<double>(attention.queries()),
-                   block.output.options().dtype(at::kDouble));
-      start(block) = times_relevance(uniform, block);
-      return;
+    if (static_cast<int64_t>(rows_.size()) <= block.target) {
+      rows_.resize(block.target + 1);
+      kept_.resize(block.target + 1);
     }
-    auto& increment = at_target(increments_, block);
-    auto& from = start(block);
-    if (!from.defined()) from = readout_start(block.output);
-    if (!increment.defined()) increment = at::zeros_like(from);
-    if (!std::binary_search(layers_.begin(), layers_.end(), block.index)) return;
-    increment = increment + times_relevance(from + increment, block);
+    const Relevance relevance{*block.attention, block.context_gradient};
+    auto& row = rows_[block.target];
+    if (!row.start.defined()) {
+      const auto read = readout_row(structure_, relevance.attention);
+      row.start = block.pooler() ? relevance.row_times_this(read) : read;
+      row.increment = at::zeros_like(row.start);
+    }
+    if (block.pooler()) return;
+    if (normalize_) {
+      kept_[block.target].push_back(relevance);
+    } else {
+      row.step(relevance);
+    }
   }
 
-  at::Tensor maps() const {
+  at::Tensor maps() const override {
     std::vector<at::Tensor> rows;
-    const bool pooler = structure_.readout == ReadoutKind::kPooler;
-    for (size_t k = 0; k < increments_.size(); ++k) {
+    for (size_t k = 0; k < rows_.size(); ++k) {
       // Without a pooler the start only adds a constant to every patch, or nothing.
-      rows.push_back(pooler ? starts_[k] + increments_[k] : increments_[k]);
+      const auto increment = normalize_ ? normalized_increment(rows_[k].start, kept_[k]) : rows_[k].increment;
+      rows.push_back(pooler_ ? rows_[k].start + increment : increment);
     }
-    const auto dtype = structure_.dtype == at::kDouble ? at::kDouble : at::kFloat;
-    return on_patch_grid(at::stack(rows, 1), structure_).to(dtype);
+    return in_maps_dtype(on_patch_grid(at::stack(rows, 1), structure_), structure_);
   }
 
  private:
-  static at::Tensor& at_target(std::vector<at::Tensor>& all, const BackwardBlock& block) {
-    if (static_cast<int64_t>(all.size()) <= block.target) all.resize(block.target + 1);
-    return all[block.target];
-  }
-  at::Tensor& start(const BackwardBlock& block) { return at_target(starts_, block); }
-
-  // The mean of the readout rows' unit vectors, [B, N].
-  at::Tensor readout_start(const at::Tensor& tokens) const {
-    const auto& rows = structure_.readout_rows;
-    auto start = at::zeros({tokens.size(0), tokens.size(1)}, tokens.options().dtype(at::kDouble));
-    for (const int64_t row : rows) start.select(1, row).fill_(1.0 / static_cast<double>(rows.size()));
-    return start;
-  }
-
-  // row · Ā with Ā = mean_h relu(∂s/∂A ⊙ A), [B, M] -> [B, N], in chunks of Ā's rows.
-  static at::Tensor times_relevance(const at::Tensor& row, const BackwardBlock& block) {
-    const auto& attention = *block.attention;
-    const int64_t step = attention.rows_per_chunk();
-    auto product = at::zeros({attention.batch(), attention.tokens()}, row.options());
-    for (int64_t first = 0; first < attention.queries(); first += step) {
-      const int64_t count = std::min(step, attention.queries() - first);
-      const auto gradient = attention.gradient_rows(block.context_gradient.narrow(2, first, count));
-      const auto relevance = (gradient * attention.rows(first, count)).relu().mean(1).to(at::kDouble);  // [B, count, N]
-      product += row.narrow(1, first, count).unsqueeze(1).matmul(relevance).squeeze(1);
-    }
-    return product;
+  // (r₀ / S) (R - I) with S the row sums of R - I; relevances from the last block to the first.
+  static at::Tensor normalized_increment(const at::Tensor& start, const std::vector<Relevance>& relevances) {
+    auto sums = at::zeros_like(start);
+    for (const auto& relevance : std::views::reverse(relevances)) sums = sums + relevance.times(1 + sums);
+    Row row{(start / sums).masked_fill(sums == 0, 0), at::zeros_like(start)};
+    for (const auto& relevance : relevances) row.step(relevance);
+    return row.increment;
   }
 
   const Structure& structure_;
+  bool pooler_;
+  bool normalize_;
   std::vector<int64_t> layers_;
-  std::vector<at::Tensor> starts_;      // [K] of r₀ [B, N]
-  std::vector<at::Tensor> increments_;  // [K] of e [B, N]
+  std::vector<Row> rows_;                     // [K]
+  std::vector<std::vector<Relevance>> kept_;  // [K] of the blocks passed, for `normalize`
 };
 
 }  // namespace
 
 at::Tensor chefer_cam(const Vit& vit, const at::Tensor& images, const CheferCamOptions& options) {
-  CheferCamWatcher watcher(vit.structure(), options);
-  vit.sweep(images, options.targets, {}, {&watcher});
-  return watcher.maps();
+  return explain(vit, images, options.targets, {chefer_cam_method(options)}).maps[0];
+}
+
+Method chefer_cam_method(const CheferCamOptions& options) {
+  return [options](const Structure& structure) { return std::make_unique<CheferCamRun>(structure, options); };
 }
 
 }  // namespace legrad

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
+#include <numeric>
 #include <optional>
 #include <string_view>
 
@@ -90,22 +92,26 @@ std::vector<int64_t> parse_layers(const std::string& spec, int64_t blocks) {
   }
 }
 
-std::vector<int64_t> resolve_layers(const std::vector<int64_t>& layers, int64_t blocks) {
-  std::vector<int64_t> resolved;
-  if (layers.empty()) {
-    for (int64_t layer = 0; layer < blocks; ++layer) {
-      resolved.push_back(layer);
-    }
-    return resolved;
-  }
-  for (const int64_t layer : layers) {
+std::vector<int64_t> resolve_layers(const std::vector<int64_t>& layers, int64_t blocks, int64_t start_layer) {
+  const auto checked = [&](int64_t layer) {
     if (layer < -blocks || layer >= blocks) {
       fail("there is no block " + std::to_string(layer), blocks);
     }
-    resolved.push_back(layer < 0 ? layer + blocks : layer);
+    return layer < 0 ? layer + blocks : layer;
+  };
+  std::vector<int64_t> resolved(static_cast<size_t>(blocks));
+  std::iota(resolved.begin(), resolved.end(), 0);
+  if (!layers.empty()) {
+    resolved.clear();
+    std::ranges::transform(layers, std::back_inserter(resolved), checked);
+    std::ranges::sort(resolved);
+    resolved.erase(std::unique(resolved.begin(), resolved.end()), resolved.end());
   }
-  std::sort(resolved.begin(), resolved.end());
-  resolved.erase(std::unique(resolved.begin(), resolved.end()), resolved.end());
+  const int64_t first = checked(start_layer);
+  std::erase_if(resolved, [&](int64_t layer) { return layer < first; });
+  if (resolved.empty()) {
+    fail("none of those given is at or after start_layer " + std::to_string(start_layer), blocks);
+  }
   return resolved;
 }
 

@@ -3,12 +3,11 @@
 #include <legrad/error.h>
 #include <legrad/layers.h>
 #include <legrad/methods/legrad.h>
+#include <legrad/patch_map.h>
 #include <legrad/sweep.h>
 
 #include <algorithm>
 #include <sstream>
-
-#include "methods/patch_map.h"
 
 namespace legrad {
 namespace {
@@ -33,16 +32,15 @@ BlockScore block_score(const Structure& structure, Readout readout) {
 }
 
 /// Watches the forward sweep and adds up relu(∂s^l/∂A^l).
-class LegradWatcher : public ForwardWatcher {
+class LegradRun : public MethodRun, public ForwardWatcher {
  public:
-  LegradWatcher(const Structure& structure, const LegradOptions& options)
+  LegradRun(const Structure& structure, const LegradOptions& options)
       : structure_(structure),
         options_(options),
         layers_(resolve_layers(options.layers, structure.blocks)),
         score_(block_score(structure, options.readout)),
         maps_(layers_.size()),
         scores_(layers_.size()) {
-    if (options.targets.empty()) throw InputError("no target was given; set LegradOptions::targets");
     if (options.negative_slope < 0 || options.negative_slope > 1) {
       throw InputError("negative_slope " + std::to_string(options.negative_slope) + " is outside [0, 1]");
     }
@@ -51,6 +49,9 @@ class LegradWatcher : public ForwardWatcher {
                        std::to_string(layers_.size()) + " layers");
     }
   }
+
+  ForwardWatcher* forward() override { return this; }
+  at::Tensor maps() const override { return result().maps; }
 
   BlockScore wants(int64_t block) const override {
     return std::binary_search(layers_.begin(), layers_.end(), block) ? score_ : BlockScore::kNone;
@@ -66,13 +67,17 @@ class LegradWatcher : public ForwardWatcher {
     std::vector<at::Tensor> maps;
     std::vector<at::Tensor> scores;
     std::vector<at::Tensor> shares;
+    std::vector<at::Tensor> positive;
     for (size_t layer = 0; layer < layers_.size(); ++layer) {
       const auto of_tokens = at::cat(maps_[layer]).transpose(0, 1);  // [B, K, N]
       maps.push_back(on_patch_grid(of_tokens, structure_));
       scores.push_back(at::cat(scores_[layer]).transpose(0, 1));
       shares.push_back(prefix_share(of_tokens.relu(), maps.back().relu()));
+      positive.push_back(of_tokens.relu().sum(-1));
     }
-    LegradResult result{{}, at::stack(scores), at::stack(maps), at::stack(shares)};
+    LegradResult result{{}, at::stack(scores), at::stack(maps), at::stack(shares), at::stack(positive)};
+    const auto all = result.gradient_share.sum(0);
+    result.gradient_share = (result.gradient_share / all).masked_fill(all == 0, 0);
     result.maps = options_.layer_weights.empty() ? result.layer_maps.mean(0) : weighted_mean(result.layer_maps);
     return result;
   }
@@ -110,7 +115,7 @@ class LegradWatcher : public ForwardWatcher {
   }
 
   const Structure& structure_;
-  const LegradOptions& options_;
+  LegradOptions options_;
   std::vector<int64_t> layers_;
   BlockScore score_;
   std::vector<std::vector<at::Tensor>> maps_;    // of each layer, [T, B, N] of some targets after others
@@ -120,13 +125,17 @@ class LegradWatcher : public ForwardWatcher {
 }  // namespace
 
 LegradResult legrad_by_layer(const Vit& vit, const at::Tensor& images, const LegradOptions& options) {
-  LegradWatcher watcher(vit.structure(), options);
-  vit.sweep(images, options.targets, {&watcher});
-  return watcher.result();
+  LegradRun run(vit.structure(), options);
+  vit.sweep(images, options.targets, {&run});
+  return run.result();
 }
 
 at::Tensor legrad(const Vit& vit, const at::Tensor& images, const LegradOptions& options) {
   return legrad_by_layer(vit, images, options).maps;
+}
+
+Method legrad_method(const LegradOptions& options) {
+  return [options](const Structure& structure) { return std::make_unique<LegradRun>(structure, options); };
 }
 
 }  // namespace legrad

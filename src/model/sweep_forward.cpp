@@ -19,14 +19,14 @@ class ForwardSweep {
   ForwardSweep(const Network& network, const Target& target, const std::vector<ForwardWatcher*>& watchers)
       : network_(network), target_(target), watchers_(watchers) {}
 
-  at::Tensor run(const at::Tensor& images, std::vector<at::Tensor>* kept) {
+  at::Tensor run(const at::Tensor& images, std::vector<at::Tensor>* kept, int64_t first_kept) {
     auto tokens = network_.run_embed(images);
-    if (kept) kept->push_back(tokens);
+    if (kept) kept->push_back(first_kept == 0 ? tokens : at::Tensor());
     const auto blocks = static_cast<int64_t>(network_.blocks.size());
     for (index_ = 0; index_ < blocks; ++index_) {
       const bool last = index_ + 1 == blocks;
       tokens = run_block(network_.blocks[index_], tokens, last && !kept);
-      if (kept) kept->push_back(tokens);
+      if (kept) kept->push_back(index_ + 1 >= first_kept ? tokens : at::Tensor());
     }
     if (output_.defined()) return output_;
     return network_.run_readout(tokens);
@@ -198,9 +198,10 @@ std::vector<at::Tensor> gradient(const at::Tensor& score, const std::vector<at::
 }
 
 at::Tensor sweep_forward(const Network& network, const at::Tensor& images, const Target& target,
-                         const std::vector<ForwardWatcher*>& watchers, std::vector<at::Tensor>* kept) {
+                         const std::vector<ForwardWatcher*>& watchers, std::vector<at::Tensor>* kept,
+                         int64_t first_kept) {
   const GradScope scope(false);
-  return ForwardSweep(network, target, watchers).run(images, kept);
+  return ForwardSweep(network, target, watchers).run(images, kept, first_kept);
 }
 
 }  // namespace legrad::model

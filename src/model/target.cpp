@@ -3,6 +3,7 @@
 #include <legrad/error.h>
 #include <legrad/target.h>
 
+#include <algorithm>
 #include <sstream>
 #include <utility>
 
@@ -19,12 +20,13 @@ std::string shape(const at::Tensor& tensor) {
 
 }  // namespace
 
-/// One of: classes for all images, a tensor of classes or embeddings, a function.
+/// One of: classes for all images, a tensor of classes or embeddings, a function, other targets one after another.
 struct Target::Kind {
   std::vector<int64_t> classes;
   at::Tensor tensor;
   Similarity similarity = Similarity::kCosine;
   Function function;
+  std::vector<Target> parts;
 
   bool embeddings() const { return tensor.defined() && tensor.is_floating_point(); }
 
@@ -55,6 +57,7 @@ struct Target::Kind {
   }
 
   int64_t count(const at::Tensor& output) const {
+    if (!parts.empty()) return parts[0].count(output) + parts[1].count(output);
     if (function) return call(output).size(1);
     if (!tensor.defined()) return static_cast<int64_t>(classes.size());
     return embeddings() ? tensor.size(-2) : tensor.size(1);
@@ -71,6 +74,10 @@ struct Target::Kind {
   }
 
   at::Tensor score(const at::Tensor& output, int64_t k) const {
+    if (!parts.empty()) {
+      const int64_t first = parts[0].count(output.detach());
+      return k < first ? parts[0].score(output, k) : parts[1].score(output, k - first);
+    }
     if (function) return call(output).select(1, k);
     if (!tensor.defined()) return output.select(1, classes.at(k));
     if (!embeddings()) {
@@ -127,7 +134,18 @@ Target::Target(Function scores) {
 
 bool Target::empty() const { return !kind_; }
 
-bool Target::needs_output() const { return kind_ && kind_->function; }
+Target joined(const Target& first, const Target& second) {
+  auto kind = std::make_shared<Target::Kind>();
+  kind->parts = {first, second};
+  Target both;
+  both.kind_ = std::move(kind);
+  return both;
+}
+
+bool Target::needs_output() const {
+  return kind_ && (kind_->function || std::any_of(kind_->parts.begin(), kind_->parts.end(),
+                                                  [](const Target& part) { return part.needs_output(); }));
+}
 
 int64_t Target::count(const at::Tensor& output) const {
   if (!kind_) throw InputError("no target was given; expected class indices, embeddings or a function");

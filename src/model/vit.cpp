@@ -73,7 +73,8 @@ at::Tensor Vit::sweep(const at::Tensor& images, const Target& target, const std:
   const model::GradScope scope(false);
   const auto input = prepared(images, structure());
   std::vector<at::Tensor> tokens;
-  auto output = model::sweep_forward(*network_, input, target, forward, backward.empty() ? nullptr : &tokens);
+  auto output = model::sweep_forward(*network_, input, target, forward, backward.empty() ? nullptr : &tokens,
+                                     model::lowest_needed(backward, structure().blocks));
   if (!backward.empty()) model::sweep_backward(*network_, tokens, target, backward);
   return output;
 }

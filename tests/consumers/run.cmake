@@ -1,4 +1,4 @@
-# Configures, builds and runs one consumer project, as somebody else would. Run by ctest:
+# Configures, builds and runs the programs of one consumer project, as somebody else would. Run by ctest:
 #   cmake -DPROJECT=find_package|add_subdirectory -DBUILD=<legrad's build folder> -DSCRATCH=<folder> -DTORCH_DIR=<folder>
 #         -DGENERATOR=<name> -DWITH_IMAGE=ON|OFF -P run.cmake
 function(run)
@@ -20,5 +20,6 @@ endif()
 
 cmake_host_system_information(RESULT cores QUERY NUMBER_OF_LOGICAL_CORES)
 run(${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR}/${PROJECT} -B ${SCRATCH}/build ${arguments})
-run(${CMAKE_COMMAND} --build ${SCRATCH}/build --target consumer --parallel ${cores})
+run(${CMAKE_COMMAND} --build ${SCRATCH}/build --target consumer own_method --parallel ${cores})
 run(${SCRATCH}/build/consumer)
+run(${SCRATCH}/build/own_method ${CMAKE_CURRENT_LIST_DIR}/../../models/emoji-vit/vision.ts)

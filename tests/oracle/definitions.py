@@ -1,7 +1,7 @@
-"""LeGrad and CheferCAM by their definitions, in double precision on materialised attention.
+"""LeGrad by its definition, in double precision on materialised attention.
 
-Nothing here is clever: N x N maps are stored, gradients come from autograd, R is a dense matrix. A `specimen` (see
-zoo.py) gives the model, its blocks and its readout.
+Nothing here is clever: N x N maps are stored, gradients come from autograd. A `specimen` (see zoo.py) gives the model,
+its blocks and its readout. The other methods are in baselines.py.
 """
 
 import dataclasses
@@ -89,24 +89,3 @@ def legrad(specimen, images, target, readout="model", layers=None, relu=True, ne
         layer_maps.append(on_grid(specimen, gradient.mean(dim=(2, 3))))
     layer_maps = torch.stack(layer_maps)
     return layer_maps.mean(dim=0), torch.stack(layer_scores), layer_maps
-
-
-def chefer_cam(specimen, images, target, layers=None):
-    """Returns maps [B, K, rows, columns]."""
-    tokens, attention, _ = run(specimen, images)
-    with materialised() as pooler_maps:
-        scores = target.scores(specimen.readout(tokens[-1]))
-
-    def relevance(attention_map):  # mean_h relu(ds/dA * A), [B, K, M, N]
-        return (gradients(scores, attention_map) * attention_map).clamp(min=0).mean(dim=2).transpose(0, 1).detach()
-
-    chosen = range(len(tokens)) if layers is None else sorted({l % len(tokens) for l in layers})
-    identity = torch.eye(tokens[-1].shape[1], dtype=scores.dtype)
-    r = identity.expand(*scores.shape, -1, -1)
-    for layer in chosen:
-        r = r + relevance(attention[layer]) @ r
-    if specimen.pooler:
-        rows = (relevance(pooler_maps[0]) @ r).mean(dim=2)
-    else:
-        rows = (r - identity)[:, :, specimen.readout_rows, :].mean(dim=2)
-    return on_grid(specimen, rows)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Writes tests/data/fixtures: small stock exports with what LeGrad and CheferCAM give for them by definition.
+"""Writes tests/data/fixtures: small stock exports with what the methods give for them by definition.
 
     python tests/oracle/make_fixtures.py [--only NAME]... [--out DIR]
 """
@@ -16,6 +16,7 @@ import warnings
 import numpy as np
 import torch
 
+import baselines
 import definitions
 import zoo
 from export import export, save
@@ -57,6 +58,8 @@ def cases(specimen, named):
     yield "chefer_cam", {}, named["main"], False
     yield "chefer_cam", {"layers": [1, -1]}, named["second"], False
     yield "chefer_cam", {}, named["third"], False
+    for method, options, target in baselines.cases(specimen, named):
+        yield method, options, target, False
 
 
 class Folder:
@@ -113,8 +116,11 @@ def write(name, entry, out):
                 case["layer_scores"] = folder.store(f"case{number}_layer_scores.npy", layer_scores)
                 case["layer_maps"] = folder.store(f"case{number}_layer_maps.npy", layer_maps)
         else:
-            maps = definitions.chefer_cam(specimen, exact, target, **options)
-        assert maps.isfinite().all() and (maps.amax((-1, -2)) > maps.amin((-1, -2))).all(), f"{name}: a flat map"
+            maps = baselines.METHODS[method](specimen, exact, target, **options)
+        varies = maps.amax((-1, -2)) > maps.amin((-1, -2))
+        # GradCAM's ReLU is after its sums, so that some of its maps are all zeros.
+        enough = varies.any() if method == "grad_cam" else varies.all()
+        assert maps.isfinite().all() and enough, f"{name}: a flat map of {method}"
         case["expected"] = folder.store(f"case{number}.npy", maps)
         case["tolerance"] = TOLERANCE[entry.dtype]
         described.append(case)

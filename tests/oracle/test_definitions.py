@@ -8,6 +8,7 @@ import unittest
 
 import torch
 
+import baselines
 import definitions
 import zoo
 from attention import materialised
@@ -115,7 +116,7 @@ class AgainstDifferences(unittest.TestCase):
         first, second, third = self.relevances(specimen, images)
         paths = first + second + third + second @ first + third @ first + third @ second + third @ second @ first
         expected = paths[specimen.prefix:].mean(0)[specimen.prefix:].view(specimen.grid)
-        self.assert_close(definitions.chefer_cam(specimen, images, definitions.Target(classes=[CLASS])), expected)
+        self.assert_close(baselines.chefer_cam(specimen, images, definitions.Target(classes=[CLASS])), expected)
 
     def test_chefer_cam_of_a_pooler(self):
         specimen, images = tiny(class_token=False, global_pool="map")
@@ -126,7 +127,7 @@ class AgainstDifferences(unittest.TestCase):
         for relevance in reversed(self.relevances(specimen, images)):
             row = row + row @ relevance
         expected = row[0].view(specimen.grid)
-        self.assert_close(definitions.chefer_cam(specimen, images, definitions.Target(classes=[CLASS])), expected)
+        self.assert_close(baselines.chefer_cam(specimen, images, definitions.Target(classes=[CLASS])), expected)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
+#include <legrad/explain.h>
 #include <legrad/target.h>
 #include <legrad/vit.h>
 
@@ -19,7 +20,7 @@ enum class Readout {
 };
 
 struct LegradOptions {
-  Target targets = {};  ///< what to explain; required
+  Target targets = {};  ///< what to explain; required, but given to `explain` by itself
   Readout readout = Readout::kAuto;
   std::vector<int64_t> layers = {};        ///< blocks from 0, negative ones from the end; empty: all
   bool relu = true;                        ///< false: keep negative gradients (Table 8)
@@ -32,8 +33,10 @@ struct LegradResult {
   at::Tensor maps;          ///< [B, K, rows, columns]
   at::Tensor layer_scores;  ///< s^l [L, B, K], the proto-decision scores of the layers chosen
   at::Tensor layer_maps;    ///< [L, B, K, rows, columns], whose (weighted) mean is `maps`
-  at::Tensor
-      prefix_share;  ///< [L, B, K] in [0, 1], the share of the positive gradient on tokens that are no patches (§7.2)
+  /// [L, B, K] in [0, 1], the share of the positive gradient on tokens that are no patches (§7.2)
+  at::Tensor prefix_share;
+  /// [L, B, K] in [0, 1], each layer's share of the positive gradient on all tokens (§10); zeros where there is none
+  at::Tensor gradient_share;
 };
 
 /// LeGrad (Bousselham et al., arXiv 2404.03214; eq. 7, 10 and, for attentional poolers, §8.1).
@@ -49,5 +52,8 @@ at::Tensor legrad(const Vit& vit, const at::Tensor& images, const LegradOptions&
 
 /// The same, with what each layer gave.
 LegradResult legrad_by_layer(const Vit& vit, const at::Tensor& images, const LegradOptions& options);
+
+/// The method for `explain`; `options.targets` is not read.
+Method legrad_method(const LegradOptions& options = {});
 
 }  // namespace legrad

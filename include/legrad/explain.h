@@ -1,0 +1,42 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <legrad/structure.h>
+#include <legrad/sweep.h>
+#include <legrad/target.h>
+#include <legrad/vit.h>
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+namespace legrad {
+
+/// One run of a method over one batch: which sweeps it watches, and its maps when they are through.
+class MethodRun {
+ public:
+  virtual ~MethodRun() = default;
+  virtual ForwardWatcher* forward() { return nullptr; }
+  virtual BackwardWatcher* backward() { return nullptr; }
+  /// Raw maps [B, K, rows, columns] in float32 (float64 for a float64 model); [B, 1, rows, columns] of a method that
+  /// does not look at the target.
+  virtual at::Tensor maps() const = 0;
+};
+
+/// A method with its options set: starts a run on a model, which outlives the run. Throws `InputError` where the method,
+/// or one of its options, has no meaning for the model.
+using Method = std::function<std::unique_ptr<MethodRun>(const Structure&)>;
+
+struct Explanation {
+  at::Tensor output;             ///< the model's output [B, C]
+  std::vector<at::Tensor> maps;  ///< of each method in the order given, raw, [B, K, rows, columns]
+};
+
+/// Explains preprocessed images [B, 3, H, W] by several methods at once: one forward sweep, and one backward sweep if any
+/// of them needs it. Methods that do not look at the target give the same map for every target; where all are of that
+/// kind, `target` may be left empty (K = 1).
+///
+///     auto [output, maps] = explain(vit, images, {281}, built_in_methods().choose({"legrad", "rollout"}));
+Explanation explain(const Vit& vit, const at::Tensor& images, const Target& target, const std::vector<Method>& methods);
+
+}  // namespace legrad

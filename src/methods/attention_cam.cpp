@@ -1,0 +1,57 @@
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+#include <legrad/methods/attention_cam.h>
+#include <legrad/patch_map.h>
+
+#include "methods/explained_attention.h"
+#include "methods/of_target.h"
+#include "methods/row_times.h"
+
+namespace legrad {
+namespace {
+
+class AttentionCamRun : public MethodRun, public BackwardWatcher {
+ public:
+  AttentionCamRun(const Structure& structure, const AttentionCamOptions& options)
+      : structure_(structure), explained_(explained_attention(structure, options.layer, "attention_cam")) {}
+
+  BackwardWatcher* backward() override { return this; }
+
+  BackwardNeed needs(int64_t block) const override {
+    return block == explained_ ? BackwardNeed::kContext : BackwardNeed::kNothing;
+  }
+
+  void on_block(const BackwardBlock& block) override {
+    const auto& attention = *block.attention;
+    const auto weights = mean_gradient(attention, block.context_gradient).unsqueeze(-1).unsqueeze(-1);  // [B, h, 1, 1]
+    of_target(rows_, block.target) = readout_row_of(structure_, attention, [&](int64_t first, int64_t count) {
+      return (weights * attention.rows(first, count)).sum(1);
+    });
+  }
+
+  at::Tensor maps() const override { return in_maps_dtype(on_patch_grid(at::stack(rows_, 1), structure_), structure_); }
+
+ private:
+  // mean_{i,j} ∂s/∂A_{h,i,j} [B, h]
+  static at::Tensor mean_gradient(const Attention& attention, const at::Tensor& context_gradient) {
+    const auto contexts = in_maps_dtype(context_gradient).sum(2);
+    const auto values = in_maps_dtype(attention.value).sum(2);
+    return (contexts * values).sum(-1) / static_cast<double>(attention.queries() * attention.tokens());
+  }
+
+  const Structure& structure_;
+  int64_t explained_;
+  std::vector<at::Tensor> rows_;  // [K] of [B, N]
+};
+
+}  // namespace
+
+at::Tensor attention_cam(const Vit& vit, const at::Tensor& images, const AttentionCamOptions& options) {
+  return explain(vit, images, options.targets, {attention_cam_method(options)}).maps[0];
+}
+
+Method attention_cam_method(const AttentionCamOptions& options) {
+  return [options](const Structure& structure) { return std::make_unique<AttentionCamRun>(structure, options); };
+}
+
+}  // namespace legrad

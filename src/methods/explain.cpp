@@ -1,0 +1,23 @@
+#include <legrad/explain.h>
+
+#include <algorithm>
+
+namespace legrad {
+
+Explanation explain(const Vit& vit, const at::Tensor& images, const Target& target,
+                    const std::vector<Method>& methods) {
+  std::vector<std::unique_ptr<MethodRun>> runs;
+  std::vector<ForwardWatcher*> forward;
+  std::vector<BackwardWatcher*> backward;
+  for (const auto& method : methods) {
+    auto& run = runs.emplace_back(method(vit.structure()));
+    if (auto* watcher = run->forward()) forward.push_back(watcher);
+    if (auto* watcher = run->backward()) backward.push_back(watcher);
+  }
+  Explanation explanation{vit.sweep(images, target, forward, backward), {}};
+  const int64_t targets = target.empty() ? 1 : target.count(explanation.output);
+  for (const auto& run : runs) explanation.maps.push_back(run->maps().expand({-1, targets, -1, -1}).contiguous());
+  return explanation;
+}
+
+}  // namespace legrad

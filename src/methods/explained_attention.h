@@ -1,0 +1,25 @@
+#pragma once
+
+#include <legrad/error.h>
+#include <legrad/layers.h>
+#include <legrad/structure.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace legrad {
+
+/// The one attention that attention_cam and raw_attention look at: block `layer`'s, by default the last one's; -1, the
+/// pooler's, where the model has one (§8.5).
+inline int64_t explained_attention(const Structure& structure, std::optional<int64_t> layer, const char* method) {
+  if (structure.readout != ReadoutKind::kPooler) return resolve_layers({layer.value_or(-1)}, structure.blocks)[0];
+  if (layer) {
+    throw InputError(std::string(method) +
+                     " explains the attentional pooler of a model that has one, so there is no block to choose; leave "
+                     "the layer out");
+  }
+  return -1;
+}
+
+}  // namespace legrad

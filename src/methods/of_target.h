@@ -1,0 +1,16 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <vector>
+
+namespace legrad {
+
+/// Target `target`'s entry of a list that grows as targets come.
+inline at::Tensor& of_target(std::vector<at::Tensor>& all, int64_t target) {
+  if (static_cast<int64_t>(all.size()) <= target) all.resize(target + 1);
+  return all[target];
+}
+
+}  // namespace legrad

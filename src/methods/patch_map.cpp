@@ -1,0 +1,23 @@
+#include <ATen/ops/tensor.h>
+#include <legrad/patch_map.h>
+
+namespace legrad {
+
+at::Tensor on_patch_grid(const at::Tensor& values, const Structure& structure) {
+  return select_patches(values, -1, structure).unflatten(-1, {structure.grid.rows, structure.grid.columns});
+}
+
+at::Tensor select_patches(const at::Tensor& values, int64_t dim, const Structure& structure) {
+  const auto places = at::tensor(structure.patch_positions, at::TensorOptions().dtype(at::kLong)).to(values.device());
+  return values.index_select(dim, places);
+}
+
+at::Tensor in_maps_dtype(const at::Tensor& tensor) {
+  return tensor.scalar_type() == at::kDouble ? tensor : tensor.to(at::kFloat);
+}
+
+at::Tensor in_maps_dtype(const at::Tensor& tensor, const Structure& structure) {
+  return tensor.to(structure.dtype == at::kDouble ? at::kDouble : at::kFloat);
+}
+
+}  // namespace legrad

@@ -1,0 +1,97 @@
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+#include <legrad/error.h>
+#include <legrad/layers.h>
+#include <legrad/methods/rollout.h>
+#include <legrad/patch_map.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "methods/row_times.h"
+
+namespace legrad {
+namespace {
+
+class RolloutRun : public MethodRun, public BackwardWatcher {
+ public:
+  RolloutRun(const Structure& structure, const RolloutOptions& options)
+      : structure_(structure),
+        head_fusion_(options.head_fusion),
+        discard_ratio_(options.discard_ratio),
+        layers_(resolve_layers(options.layers, structure.blocks, options.start_layer)) {
+    if (!(discard_ratio_ >= 0 && discard_ratio_ < 1)) {
+      throw InputError("discard_ratio " + std::to_string(discard_ratio_) + " is outside [0, 1)");
+    }
+  }
+
+  BackwardWatcher* backward() override { return this; }
+
+  BackwardNeed needs(int64_t block) const override {
+    const bool pooler = block < 0;
+    return pooler || std::binary_search(layers_.begin(), layers_.end(), block) ? BackwardNeed::kAttention
+                                                                               : BackwardNeed::kNothing;
+  }
+
+  void on_attention(int64_t block, const Attention& attention) override {
+    if (block < 0) {
+      row_ = readout_row_of(structure_, attention, [&](int64_t first, int64_t count) {
+        return over_sums(fused_rows(attention, first, count));
+      });
+      return;
+    }
+    if (!row_.defined()) row_ = readout_row(structure_, attention);
+    row_ = row_times(row_, attention, [&](int64_t first, int64_t count) {
+      auto rows = fused_rows(attention, first, count);
+      rows.diagonal(first, 1, 2).add_(1);
+      return over_sums(rows);
+    });
+  }
+
+  at::Tensor maps() const override { return in_maps_dtype(on_patch_grid(row_.unsqueeze(1), structure_), structure_); }
+
+ private:
+  // Rows [first, first + count) of fuse_h A_h [B, count, N] in double, the smallest entries of each row 0.
+  at::Tensor fused_rows(const Attention& attention, int64_t first, int64_t count) const {
+    auto rows = fused(attention.rows(first, count)).to(at::kDouble);
+    const auto discarded = static_cast<int64_t>(discard_ratio_ * static_cast<double>(attention.tokens()));
+    if (discarded > 0) {
+      rows.scatter_(-1, std::get<1>(rows.topk(discarded, -1, /*largest=*/false, /*sorted=*/false)), 0.0);
+    }
+    return rows;
+  }
+
+  at::Tensor fused(const at::Tensor& rows) const {
+    switch (head_fusion_) {
+      case HeadFusion::kMax:
+        return rows.amax(1);
+      case HeadFusion::kMin:
+        return rows.amin(1);
+      case HeadFusion::kMean:
+        break;
+    }
+    return rows.mean(1);
+  }
+
+  static at::Tensor over_sums(const at::Tensor& rows) {
+    return rows / rows.sum(-1, /*keepdim=*/true).clamp_min(std::numeric_limits<double>::min());
+  }
+
+  const Structure& structure_;
+  HeadFusion head_fusion_;
+  double discard_ratio_;
+  std::vector<int64_t> layers_;
+  at::Tensor row_;  // r [B, N]
+};
+
+}  // namespace
+
+at::Tensor rollout(const Vit& vit, const at::Tensor& images, const RolloutOptions& options) {
+  return explain(vit, images, options.targets, {rollout_method(options)}).maps[0];
+}
+
+Method rollout_method(const RolloutOptions& options) {
+  return [options](const Structure& structure) { return std::make_unique<RolloutRun>(structure, options); };
+}
+
+}  // namespace legrad

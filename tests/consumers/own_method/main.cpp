@@ -1,0 +1,28 @@
+// A method of somebody else's own beside the library's: own_method MODEL.
+
+#include <ATen/ops/rand.h>
+#include <legrad/legrad.h>
+
+#include <iostream>
+
+#include "hires_cam.h"
+
+int main(int argc, char** argv) {
+  if (argc != 2) return 2;
+  const auto vit = legrad::Vit::load(argv[1]);
+  const auto& input = vit.structure().input;
+  const auto images = at::rand({1, 3, input.height, input.width});
+
+  auto methods = legrad::built_in_methods();
+  methods.add("hires_cam", hires_cam_method());
+  const auto [output, maps] = legrad::explain(vit, images, {1, 2}, methods.choose({"legrad", "hires_cam"}));
+
+  const auto& grid = vit.structure().grid;
+  for (const auto& map : maps) {
+    if (map.sizes() != at::IntArrayRef({1, 2, grid.rows, grid.columns})) return 1;
+    if (map.min().item<float>() < 0 || map.max().item<float>() <= 0) return 1;
+  }
+  if (!maps[0].allclose(legrad::legrad(vit, images, {.targets = {1, 2}}))) return 1;
+  if (methods.names().back() != "hires_cam" || legrad::built_in_methods().names().back() == "hires_cam") return 1;
+  std::cout << "hires_cam works beside legrad\n";
+}
