@@ -344,7 +344,7 @@ ROWS = {
     "timm_dynamic_size_script": Entry(make(timm_vit, dynamic_img_size=True), "timm", "script", seed=27),
     "timm_beit": Entry(make(timm_beit, use_rel_pos_bias=True, init_values=1.0), "timm", "trace", seed=28),
     "timm_beit_script": Entry(make(timm_beit, use_rel_pos_bias=True, init_values=1.0), "timm", "script", seed=28),
-    "timm_beit_shared": Entry(make(timm_beit, use_shared_rel_pos_bias=True, use_abs_pos_emb=False), "timm", "trace", seed=29),
+    "timm_beit_shared": Entry(make(timm_beit, use_shared_rel_pos_bias=True, use_abs_pos_emb=False), "timm", "trace", seed=29, size_needed=True),
     "timm_beit_unfused": Entry(
         make(unfused, make(timm_beit, use_rel_pos_bias=True, init_values=1.0)), "timm", "trace", seed=28),
     "timm_eva02": Entry(make(timm_eva, swiglu_mlp=True, use_rot_pos_emb=True, ref_feat_shape=(4, 4)), "timm", "trace", seed=30),
@@ -370,7 +370,7 @@ ROWS = {
     # transformers
     **{
         f"transformers_{name}_{attention}": Entry(
-            make(build, attention), "transformers", "trace", embeddings=embeddings, seed=seed, size_needed=name == "dinov3",
+            make(build, attention), "transformers", "trace", embeddings=embeddings, seed=seed, size_needed=name in ("dinov3", "beit"),
             # Most eager attention has its softmax in float32, whatever the model's dtype.
             dtype=torch.float32 if attention == "eager" and not name.startswith("dinov") else torch.float64)
         for attention in ("eager", "sdpa")
