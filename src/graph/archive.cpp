@@ -130,6 +130,10 @@ void check_storages(const std::vector<at::Tensor>& tensors, std::multiset<size_t
   }
 }
 
+bool takes_one_input(const std::optional<torch::jit::Method>& forward) {
+  return forward && forward->function().getSchema().arguments().size() == 2;  // with the module itself
+}
+
 // The arguments of a forward: the module itself, then what callers give. Optional ones are left out.
 std::vector<Argument> arguments_of(const torch::jit::Method& forward, const torch::jit::Module& module) {
   std::vector<Argument> arguments;
@@ -180,7 +184,8 @@ Source open_archive(const std::filesystem::path& file) {
     module.eval();
     Source source{"TorchScript", {}, {}, all_tensors(module)};
     check_storages(source.weights, record_sizes, name);
-    const auto forward = module.find_method("forward");
+    auto forward = module.find_method("forward");
+    if (const auto encode = module.find_method("encode_image"); encode && !takes_one_input(forward)) forward = encode;
     if (!forward) throw ModelError(name + " has no forward method: it is no exported model");
     source.graph = forward->graph()->copy();
     torch::jit::Inline(*source.graph);

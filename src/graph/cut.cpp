@@ -4,6 +4,7 @@
 #include <torch/csrc/jit/ir/constants.h>
 
 #include <algorithm>
+#include <optional>
 #include <unordered_set>
 
 #include "graph/stream.h"
@@ -35,7 +36,24 @@ class Seam {
     for (const Value* input : inputs_) {
       if (line_.facts.at(input).sizes == fact->second.sizes) return input;
     }
-    return value;
+    return line_.facts.at(line_.images()).sizes == fact->second.sizes ? line_.images() : value;
+  }
+
+  /// The size that a node asks of a tensor outside the piece, where no input has that shape: of a tensor [B, ...], those
+  /// behind the batch do not depend on it.
+  std::optional<int64_t> fixed_size(const Node* node) const {
+    if (!is_aten(node, "size") || node->inputs().size() != 2) return {};
+    const Value* value = node->input(0);
+    if (is_input(value) || value == line_.images() || carrying_.count(value) == 0 || stand_in(node, value) != value) {
+      return {};
+    }
+    const auto dim = torch::jit::toIValue(node->input(1));
+    const auto fact = line_.facts.find(value);
+    if (!dim || !dim->isInt() || fact == line_.facts.end()) return {};
+    const auto& sizes = fact->second.sizes;
+    const auto at = dim->toInt() < 0 ? dim->toInt() + static_cast<int64_t>(sizes.size()) : dim->toInt();
+    if (at < 1 || sizes[0] != line_.facts.at(line_.images()).sizes[0]) return {};
+    return sizes.at(at);
   }
 
  private:
@@ -56,6 +74,7 @@ std::vector<Node*> needed(const StraightLine& line, const Seam& seam, const std:
     const auto is_wanted = [&](const Value* value) { return wanted.count(value) > 0; };
     if (std::none_of(node->outputs().begin(), node->outputs().end(), is_wanted)) continue;
     nodes.push_back(node);
+    if (seam.fixed_size(node)) continue;
     for (const Value* input : node->inputs()) want(seam.stand_in(node, input));
   }
   std::reverse(nodes.begin(), nodes.end());
@@ -74,6 +93,10 @@ Piece copy_piece(const StraightLine& line, const std::vector<Value*>& inputs, co
   for (const Value* value : inputs) piece.copies[value] = add_input(value);
   piece.copies.emplace(line.images(), add_input(line.images()));
   for (Node* node : needed(line, seam, outputs)) {
+    if (const auto size = seam.fixed_size(node)) {
+      piece.copies[node->output()] = piece.graph->insertConstant(*size);
+      continue;
+    }
     std::vector<Value*> copied;
     for (const Value* input : node->inputs()) {
       if (input == line.images() && !seam.is_input(input) && !is_shape_query(node)) {

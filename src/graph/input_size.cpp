@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <utility>
 
 namespace legrad::graph {
 namespace {
@@ -35,18 +36,28 @@ struct PatchEmbedding {
 };
 
 struct Weights {
+  bool convolution = false;  // whether there is one, if its kernel is a weight or not
   std::optional<PatchEmbedding> patches;
   std::vector<at::Tensor> all;
 };
+
+// Whether a weight is that of a linear layer.
+bool is_matrix(const Value* weight) {
+  return std::any_of(weight->uses().begin(), weight->uses().end(), [](const auto& use) {
+    return (use.offset == 1 && (is_aten(use.user, "linear") || is_aten(use.user, "matmul"))) ||
+           is_aten(use.user, "t") || (use.offset == 2 && is_aten(use.user, "addmm"));
+  });
+}
 
 Weights read_weights(const Source& source) {
   Weights weights;
   const std::function<void(torch::jit::Block*)> visit = [&](torch::jit::Block* block) {
     for (Node* node : block->nodes()) {
       if (is_convolution(node)) {
+        const bool first = !std::exchange(weights.convolution, true);
         const auto kernel = weight_of(node->input(1), source);
         const auto stride = torch::jit::toIValue(node->input(3));
-        if (!weights.patches && kernel && kernel->dim() == 4) {
+        if (first && kernel && kernel->dim() == 4) {
           PatchEmbedding found{kernel->size(1), kernel->size(0), kernel->size(2), kernel->size(3)};
           if (stride && stride->isIntList() && stride->toIntVector().size() == 2) {
             found.patch_height = stride->toIntVector()[0];
@@ -58,6 +69,7 @@ Weights read_weights(const Source& source) {
       for (const Value* output : node->outputs()) {
         if (!output->type()->isSubtypeOf(*c10::TensorType::get())) continue;
         if (node->kind() != prim::GetAttr && node->kind() != prim::Constant) continue;
+        if (is_matrix(output)) continue;
         if (const auto tensor = weight_of(output, source)) weights.all.push_back(*tensor);
       }
       for (auto* inner : node->blocks()) visit(inner);
@@ -73,8 +85,8 @@ InputHint input_hint(const Source& source) {
   InputHint hint;
   const auto& told = source.arguments.at(images_argument(source)).sizes;
   const auto weights = read_weights(source);
+  hint.patches = weights.convolution;
   if (!weights.patches) return hint;
-  hint.patches = true;
   hint.channels = weights.patches->channels;
   if (told.size() == 4) {
     hint.candidates.push_back({told[2], told[3]});

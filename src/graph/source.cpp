@@ -14,6 +14,9 @@
 namespace legrad::graph {
 namespace {
 
+// Whether a caller may give it: it has no value, or may be None.
+bool is_open(const Argument& argument) { return !argument.value || argument.value->isNone(); }
+
 const Node* first_convolution(const torch::jit::Block* block) {
   for (const Node* node : block->nodes()) {
     if (is_convolution(node)) return node;
@@ -53,12 +56,12 @@ size_t images_argument(const Source& source) {
     const Value* value = convolution->input(0);
     while (value->node()->kind() != prim::Param && !value->node()->inputs().empty()) value = value->node()->input(0);
     const auto at = static_cast<size_t>(std::find(inputs.begin(), inputs.end(), value) - inputs.begin());
-    if (at < inputs.size() && !source.arguments.at(at).value) return at;
+    if (at < inputs.size() && is_open(source.arguments.at(at))) return at;
   }
   for (size_t i = 0; i < source.arguments.size(); ++i) {
     const auto& argument = source.arguments[i];
     const bool tensor = inputs[i]->type()->isSubtypeOf(*c10::TensorType::get());
-    if (!argument.value && tensor) return i;
+    if (is_open(argument) && tensor) return i;
   }
   throw ModelError("the model takes no tensor; expected images [B, 3, H, W]");
 }

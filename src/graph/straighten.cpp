@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <unordered_set>
 
 #include "graph/outputs.h"
 #include "graph/program.h"
@@ -22,11 +23,12 @@ using Stack = std::vector<IValue>;
 // A value of the module's graph, run on the example.
 struct Known {
   IValue value;
-  Value* straight = nullptr;  // its place on the straight line; none for a constant nobody needed yet
-  bool from_images = false;   // depends on the images, if only on their size
-  bool from_pixels = false;   // depends on what is in them
-  const Argument* missing =
-      nullptr;  // an input nobody gave, such as a text, that it depends on; there is no value then
+  Value* straight = nullptr;      // its place on the straight line; none for a constant nobody needed yet
+  bool from_images = false;       // depends on the images, if only on their size
+  bool from_pixels = false;       // depends on what is in them
+  std::vector<Known> elements{};  // of a tuple
+  // An input nobody gave, such as a text, that it depends on; there is no value then.
+  const Argument* missing = nullptr;
 };
 
 Known missing(const Argument& argument) {
@@ -94,7 +96,10 @@ class Straightener {
   // The place of a value on the straight line; a constant gets one when it is first needed.
   Value* place(Known& known) {
     if (known.missing) refuse_missing(*known.missing);
-    if (!known.straight) {
+    if (!known.straight && known.from_images) {
+      place_tuple(known);
+    } else if (!known.straight) {
+      fix_storage(known.value);
       const auto inserted = torch::jit::tryInsertConstant(*line_.graph, known.value);
       if (!inserted) throw ModelError("a value of type " + known.value.tagKind() + " reaches an operator of the model");
       known.straight = *inserted;
@@ -104,6 +109,14 @@ class Straightener {
   }
 
  private:
+  void place_tuple(Known& known) {
+    std::vector<Value*> places;
+    for (auto& element : known.elements) {
+      places.push_back(element.missing ? line_.graph->insertConstant(IValue()) : place(element));
+    }
+    known.straight = line_.graph->insertNode(line_.graph->createTuple(places))->output();
+  }
+
   void run(Node* node) {
     if (++nodes_ > options_.limits.nodes) {
       throw ModelError("the model executes more than " + std::to_string(options_.limits.nodes) +
@@ -128,6 +141,8 @@ class Straightener {
     if (is_aten(node, "warn")) return;
     if (is_dropout(node)) return run_dropout(node);
     if (is_aten(node, "append")) return run_append(node);
+    if (node->kind() == prim::TupleConstruct) return run_tuple(node);
+    if (node->kind() == prim::TupleUnpack && run_unpack(node)) return;
     run_operator(node);
   }
 
@@ -135,6 +150,7 @@ class Straightener {
     auto value = torch::jit::toIValue(node->output()).value_or(IValue());
     if (value.isDevice()) value = options_.device;
     if (value.isTensor()) value = retarget(value.toTensor());
+    fix_storage(value);
     known_[node->output()] = {std::move(value)};
   }
 
@@ -144,6 +160,7 @@ class Straightener {
       throw ModelError("refused " + describe(node) + ": it reads an attribute of what is no module");
     auto value = owner.toObjectRef().getAttr(node->s(torch::jit::attr::name));
     if (value.isTensor()) value = value.toTensor().detach();
+    fix_storage(value);
     known_[node->output()] = {std::move(value)};
   }
 
@@ -234,27 +251,64 @@ class Straightener {
 
   void hand_out(Value* from, Value* to) { known_[to] = known_.at(from); }
 
-  // What follows from an input nobody gave is not there either; but a tuple or dict may hold it beside what is.
+  // A tuple keeps what was seen of its elements, so that taking it apart gives them back.
+  void run_tuple(Node* node) {
+    Known made;
+    std::vector<IValue> values;
+    for (Value* input : node->inputs()) {
+      made.elements.push_back(known_.at(input));
+      const auto& element = made.elements.back();
+      values.push_back(element.value);  // None where nobody gave it
+      made.from_images = made.from_images || element.from_images;
+      made.from_pixels = made.from_pixels || element.from_pixels;
+    }
+    const auto type = node->output()->type()->cast<c10::TupleType>();
+    made.value = type && type->schema() ? c10::ivalue::Tuple::createNamed(std::move(values), type)
+                                        : c10::ivalue::Tuple::create(std::move(values));
+    known_[node->output()] = std::move(made);
+  }
+
+  bool run_unpack(Node* node) {
+    const auto elements = known_.at(node->input()).elements;
+    if (elements.size() != node->outputs().size()) return false;
+    for (size_t i = 0; i < elements.size(); ++i) known_[node->outputs()[i]] = elements[i];
+    return true;
+  }
+
+  // What follows from an input nobody gave is not there either; but a dict may hold it beside what is.
   bool run_without(Node* node) {
-    const bool construct = node->kind() == prim::TupleConstruct || node->kind() == prim::DictConstruct;
+    if (node->kind() == prim::DictConstruct) return false;
     for (Value* input : node->inputs()) {
       const auto* argument = known_.at(input).missing;
       if (!argument) continue;
-      if (construct) {
-        known_[input] = {IValue(at::Tensor())};
-      } else {
-        for (Value* output : node->outputs()) known_[output] = missing(*argument);
-        return true;
-      }
+      for (Value* output : node->outputs()) known_[output] = missing(*argument);
+      return true;
     }
     return false;
+  }
+
+  // A write among constants that the line does not hold yet is made as it stands, in memory that is ours.
+  bool writes_among_constants(Node* node) const {
+    for (Value* input : node->inputs()) {
+      const auto& known = known_.at(input);
+      if (known.from_images || known.straight) return false;
+    }
+    const auto& target = known_.at(node->inputs()[0]).value.toTensor();
+    return target.has_storage() && fixed_storages_.count(target.storage().unsafeGetStorageImpl()) == 0;
+  }
+
+  void fix_storage(const IValue& value) {
+    if (value.isTensor() && value.toTensor().defined() && value.toTensor().has_storage()) {
+      fixed_storages_.insert(value.toTensor().storage().unsafeGetStorageImpl());
+    }
   }
 
   void run_operator(Node* source) {
     if (run_without(source)) return;
     Node* node = source;
     std::shared_ptr<Graph> scratch;
-    if (const auto functional = functional_name(source); !functional.empty()) {
+    const auto functional = functional_name(source);
+    if (!functional.empty() && !writes_among_constants(source)) {
       check_not_shared(source);
       node = make_functional(source, functional, scratch);
     }
@@ -263,7 +317,7 @@ class Straightener {
     bool from_pixels = false;
     for (Value* input : source->inputs()) {
       const auto& known = known_.at(input);
-      stack.push_back(known.value);
+      stack.push_back(known.value);  // None where nobody gave it
       from_images = from_images || known.from_images;
       from_pixels = from_pixels || known.from_pixels;
     }
@@ -309,7 +363,7 @@ class Straightener {
       if (!known.straight && arguments[i].isInt() && arguments[i].toInt() != known.value.toInt()) {
         inputs.push_back(line_.graph->insertConstant(arguments[i]));
       } else {
-        inputs.push_back(place(known));
+        inputs.push_back(known.missing ? line_.graph->insertConstant(IValue()) : place(known));
       }
     }
     Node* made = line_.graph->create(node->kind(), inputs, node->outputs().size());
@@ -429,6 +483,7 @@ class Straightener {
   const StraightenOptions& options_;
   StraightLine& line_;
   std::unordered_map<Value*, Known> known_;
+  std::unordered_set<const void*> fixed_storages_;  // of weights, and of constants that the line holds
   int64_t nodes_ = 0;
 };
 
@@ -461,7 +516,7 @@ StraightLine straighten(const Source& source, const at::Tensor& images, const St
   Known returned = straightener.known(source.graph->outputs().at(0));
   if (returned.missing) refuse_missing(*returned.missing);
   if (!returned.from_images) throw ModelError("the model's output does not depend on its input");
-  const auto output = choose_output(returned.straight, returned.value, options.output);
+  const auto output = choose_output(straightener.place(returned), returned.value, options.output);
   line.graph->registerOutput(output.place);
   line.output = output.value.toTensor();
   drop_dead_code(line);
