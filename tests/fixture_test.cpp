@@ -5,6 +5,7 @@
 #include <legrad/legrad.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -24,17 +25,24 @@ using nlohmann::json;
 namespace fs = std::filesystem;
 
 const fs::path& fixtures_folder() {
-  static const fs::path folder = fs::path(LEGRAD_TEST_DATA) / "fixtures";
+  static const char* const other = std::getenv("LEGRAD_FIXTURES");  // the whole matrix: tests/oracle/make_matrix.py
+  static const fs::path folder = other ? fs::path(other) : fs::path(LEGRAD_TEST_DATA) / "fixtures";
   return folder;
 }
 
-std::vector<std::string> fixture_names() {
+json description_of(const std::string& name) {
+  return json::parse(std::ifstream(fixtures_folder() / name / "fixture.json"));
+}
+
+/// Fixtures that are explained, or those that have to be refused.
+std::vector<std::string> fixture_names(bool refused = false) {
   std::vector<std::string> names;
   if (!fs::is_directory(fixtures_folder())) {
     return names;
   }
   for (const auto& entry : fs::directory_iterator(fixtures_folder())) {
-    if (fs::exists(entry.path() / "fixture.json")) {
+    if (fs::exists(entry.path() / "fixture.json") &&
+        description_of(entry.path().filename().string()).contains("refusal") == refused) {
       names.push_back(entry.path().filename().string());
     }
   }
@@ -57,11 +65,14 @@ std::shared_ptr<const Fixture> load_fixture(const std::string& name) {
   auto& fixture = loaded[name];
   if (!fixture) {
     const auto folder = fixtures_folder() / name;
-    auto description = json::parse(std::ifstream(folder / "fixture.json"));
+    auto description = description_of(name);
     legrad::LoadOptions options;
     if (description.at("size_needed").get<bool>()) {
       const auto size = description.at("structure").at("input").get<std::vector<int64_t>>();
       options.input_size = legrad::ImageSize{size.at(0), size.at(1)};
+    }
+    if (description.value("converted", false)) {
+      options.dtype = description.at("dtype") == "float64" ? at::kDouble : at::kFloat;
     }
     auto vit = legrad::Vit::load(folder / description.at("file").get<std::string>(), options);
     fixture = std::make_shared<const Fixture>(Fixture{folder, std::move(description), std::move(vit)});
@@ -175,6 +186,7 @@ TEST_P(FixtureTest, StructureIsFound) {
   EXPECT_EQ(found.output_width, number("output_width"));
   EXPECT_EQ(found.normalized_output, expected.at("normalized_output").get<bool>());
   EXPECT_EQ(found.attention.size(), static_cast<size_t>(number("blocks")));
+  if (!found.attention.empty()) RecordProperty("attention", found.attention.front());
   EXPECT_GT(found.parameters, 0);
   EXPECT_EQ(found.dtype, fixture().description.at("dtype") == "float64" ? at::kDouble : at::kFloat);
 }
@@ -281,7 +293,7 @@ INSTANTIATE_TEST_SUITE_P(Fixtures, FixtureTest, testing::ValuesIn(fixture_names(
 /// A trace of a model for images that are no square does not tell their sides.
 TEST(Fixtures, SizeThatIsNotInTheFileIsAskedFor) {
   for (const auto& name : fixture_names()) {
-    const auto description = json::parse(std::ifstream(fixtures_folder() / name / "fixture.json"));
+    const auto description = description_of(name);
     if (description.at("size_needed").get<bool>()) {
       const auto message = legrad::testing::message_of<legrad::ModelError>(
           [&] { legrad::Vit::load(fixtures_folder() / name / description.at("file").get<std::string>()); });
@@ -314,11 +326,26 @@ TEST(Fixtures, RowsInChunksGiveTheMapsOfAllRowsAtOnce) {
   }
 }
 
+/// What has no such maps by definition is refused, and told why.
+class RefusedFixtureTest : public testing::TestWithParam<std::string> {};
+
+TEST_P(RefusedFixtureTest, SaysWhy) {
+  const auto description = description_of(GetParam());
+  const auto file = fixtures_folder() / GetParam() / description.at("file").get<std::string>();
+  const auto message = legrad::testing::message_of<legrad::ModelError>([&] { legrad::Vit::load(file); });
+  RecordProperty("refusal", message);
+  EXPECT_TRUE(legrad::testing::contains(message, description.at("refusal").get<std::string>()));
+}
+
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(RefusedFixtureTest);
+INSTANTIATE_TEST_SUITE_P(Fixtures, RefusedFixtureTest, testing::ValuesIn(fixture_names(true)),
+                         [](const auto& info) { return info.param; });
+
 /// A lost folder must not turn into fewer tests.
 TEST(Fixtures, CoverEveryHomeReadoutAndForm) {
   std::set<std::string> found;
   for (const auto& name : fixture_names()) {
-    const auto fixture = json::parse(std::ifstream(fixtures_folder() / name / "fixture.json"));
+    const auto fixture = description_of(name);
     found.insert(fixture.at("home").get<std::string>());
     found.insert(fixture.at("form").get<std::string>());
     found.insert(fixture.at("dtype").get<std::string>());

@@ -159,10 +159,6 @@ Source open_archive(const std::filesystem::path& file) {
     };
     const bool has_code = std::any_of(records.begin(), records.end(),
                                       [](const std::string& record) { return record.rfind("code/", 0) == 0; });
-    if (has("models/model.json") || has("archive_format")) {
-      throw ModelError(
-          name + " is a torch.export archive (.pt2); export the model with torch.jit.trace(...).save(...) instead");
-    }
     if (!has("constants.pkl") || !has_code) {
       throw ModelError(
           name +

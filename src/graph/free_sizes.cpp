@@ -26,40 +26,61 @@ class SizeFreer {
   }
 
  private:
+  // Walks along both shapes, from dimension to dimension, or from several that become one, or one that becomes several.
   void free_reshape(Node* node) {
     const auto& from = sizes(node->input(0));
     const auto& to = sizes(node->output());
     auto list = elements(node->input(1));
     if (list.size() != to.size()) return;
     const torch::jit::WithInsertPoint guard(node);
-    const auto free = [&](size_t at, const auto& make) {
-      if (is_number(list[at], to[at])) list[at] = make();
-    };
-    size_t leading = 0;
-    while (leading < from.size() && leading < to.size() && from[leading] == to[leading]) {
-      if (to[leading] != 1) free(leading, [&] { return size(node->input(0), leading, to[leading]); });
-      ++leading;
-    }
-    size_t trailing = 0;
-    while (leading + trailing < from.size() && leading + trailing < to.size() &&
-           from.end()[-1 - static_cast<int64_t>(trailing)] == to.end()[-1 - static_cast<int64_t>(trailing)]) {
-      const size_t at = from.size() - 1 - trailing;
-      if (from[at] != 1) free(to.size() - 1 - trailing, [&] { return size(node->input(0), at, from[at]); });
-      ++trailing;
-    }
-    // Some neighbours become one, as rows and columns of patches do.
-    if (leading + trailing + 1 == to.size() && leading + trailing + 1 < from.size() && trailing == 0 && leading > 0) {
-      free(leading, [&] {
-        Value* product = size(node->input(0), leading, from[leading]);
-        int64_t number = from[leading];
-        for (size_t at = leading + 1; at < from.size(); ++at) {
-          number *= from[at];
-          product = call("mul", {product, size(node->input(0), at, from[at])}, number);
+    size_t i = 0;
+    size_t k = 0;
+    while (i < from.size() && k < to.size()) {
+      size_t i_end = i + 1;
+      size_t k_end = k + 1;
+      int64_t left = from[i];
+      int64_t right = to[k];
+      while (left != right) {
+        if (left < right && i_end < from.size()) {
+          left *= from[i_end++];
+        } else if (right < left && k_end < to.size()) {
+          right *= to[k_end++];
+        } else {
+          return replace(node, list);
         }
-        return product;
-      });
+      }
+      if (k_end == k + 1 && right != 1 && is_number(list[k], right)) list[k] = product(node->input(0), from, i, i_end);
+      if (k_end > k + 1 && i_end == i + 1) free_split(node->input(0), i, left, to, list, k, k_end);
+      i = i_end;
+      k = k_end;
     }
     replace(node, list);
+  }
+
+  Value* product(Value* tensor, const std::vector<int64_t>& from, size_t first, size_t end) {
+    Value* made = size(tensor, first, from[first]);
+    int64_t number = from[first];
+    for (size_t at = first + 1; at < end; ++at) {
+      number *= from[at];
+      made = call("mul", {made, size(tensor, at, from[at])}, number);
+    }
+    return made;
+  }
+
+  // One dimension becomes several, of which one follows the batch already: a constant one before it is what is left.
+  void free_split(Value* tensor, size_t at, int64_t whole, const std::vector<int64_t>& to, std::vector<Value*>& list,
+                  size_t first, size_t end) {
+    const bool follows = std::any_of(list.begin() + static_cast<std::ptrdiff_t>(first) + 1,
+                                     list.begin() + static_cast<std::ptrdiff_t>(end),
+                                     [](const Value* value) { return !torch::jit::toIValue(value); });
+    if (!follows || !is_number(list[first], to[first])) return;
+    Value* rest = list[first + 1];
+    int64_t number = to[first + 1];
+    for (size_t k = first + 2; k < end; ++k) {
+      number *= to[k];
+      rest = call("mul", {rest, list[k]}, number);
+    }
+    list[first] = call("floordiv", {size(tensor, at, whole), rest}, to[first]);
   }
 
   void free_expand(Node* node) {
@@ -105,9 +126,11 @@ class SizeFreer {
     node->replaceInput(1, line_.graph->insertNode(line_.graph->createList(c10::IntType::get(), list))->output());
   }
 
-  static bool is_number(const Value* value, int64_t number) {
-    const auto constant = torch::jit::toIValue(value);
-    return constant && constant->isInt() && constant->toInt() == number;
+  // Whether a size is written as this number, or computed to be it.
+  bool is_number(const Value* value, int64_t number) const {
+    if (const auto constant = torch::jit::toIValue(value)) return constant->isInt() && constant->toInt() == number;
+    const auto fact = line_.facts.find(value);
+    return fact != line_.facts.end() && fact->second.number == static_cast<double>(number);
   }
 
   Value* size(Value* tensor, size_t dim, int64_t number) {

@@ -9,7 +9,7 @@
 
 namespace legrad::graph {
 
-/// What a model's patch embedding (the first convolution the images meet) and position embedding (a weight [1, N, d] or
+/// What the file tells of the input; if nothing, what a model's patch embedding (the first convolution the images meet) and position embedding (a weight [1, N, d] or
 /// [N, d] whose d is the convolution's) tell of its input.
 struct InputHint {
   bool patches = false;  ///< whether there is a convolution at all

@@ -17,8 +17,9 @@ namespace legrad::graph {
 struct Argument {
   std::string name;
   std::string type;  ///< as the exporter writes it
-  std::optional<c10::IValue>
-      value{};  ///< what it is bound to: the module itself, a default; none if a caller must give it
+  /// What it is bound to: the module itself, a default; none if a caller must give it.
+  std::optional<c10::IValue> value{};
+  std::vector<int64_t> sizes{};  ///< of the tensor it was exported with; empty where the file does not tell
 };
 
 /// A model's forward as its file gives it, whatever the kind of file. Every operator was looked at; nothing has run.

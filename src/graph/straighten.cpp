@@ -361,7 +361,9 @@ class Straightener {
     return false;
   }
 
-  static bool is_weight(const Value* value) { return value->node()->kind() == prim::GetAttr; }
+  static bool is_weight(const Value* value) {
+    return value->node()->kind() == prim::GetAttr || value->node()->kind() == prim::Constant;
+  }
 
   static Node* make_functional(Node* node, const std::string& name, std::shared_ptr<Graph>& scratch) {
     scratch = std::make_shared<Graph>();

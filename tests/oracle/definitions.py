@@ -40,7 +40,8 @@ def run(specimen, images):
     tokens, handles = [], []
 
     def keep(module, arguments, result):
-        tokens.append(result[0] if isinstance(result, tuple) else result)
+        result = result[0] if isinstance(result, tuple) else result
+        tokens.append(result.transpose(0, 1) if specimen.tokens_first else result)
 
     for block in specimen.blocks:
         handles.append(block.register_forward_hook(keep))

@@ -19,10 +19,11 @@ import torch
 import baselines
 import definitions
 import zoo
-from export import export, save
+from export import export, load, save
 
 DATA = pathlib.Path(__file__).resolve().parents[1] / "data" / "fixtures"
 TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-5}
+FORWARD_TOLERANCE = {**TOLERANCE, torch.float16: 3e-2}
 BATCH = 2
 
 
@@ -74,6 +75,9 @@ class Folder:
         np.save(self.path / name, tensor.detach().numpy())
         return name
 
+    def describe(self, fixture):
+        (self.path / "fixture.json").write_text(json.dumps(fixture, indent=1) + "\n")
+
 
 def write(name, entry, out):
     folder = Folder(out / name)
@@ -81,21 +85,25 @@ def write(name, entry, out):
     specimen = zoo.build(entry)
     images = torch.randn(BATCH, 3, *specimen.image, generator=generator)
 
+    dtype = entry.load_dtype or entry.dtype
+
     # Export in the file's dtype; then the same weights, in double, for the oracle.
     specimen.model.to(entry.dtype)
-    module = export(specimen, entry.form, entry.dtype, entry.example_batch)
-    save(module, folder.path / "model.pt")
-    saved = torch.jit.load(str(folder.path / "model.pt"))
+    file = save(export(specimen, entry.form, entry.dtype, entry.example_batch), folder.path / "model")
+    if entry.refusal:
+        folder.describe({"file": file.name, "home": entry.home, "form": entry.form, "refusal": entry.refusal})
+        return
+    saved = load(file)
     with torch.no_grad():
-        one_by_one = torch.cat([specimen.output(saved(image[None].to(entry.dtype))) for image in images])
+        one_by_one = torch.cat([specimen.output(specimen.call(saved, specimen.inputs(image[None].to(entry.dtype))))
+                                for image in images])
 
-    if entry.home == "transformers":
-        specimen.model.set_attn_implementation("sdpa")  # the road on which attention can be materialised
+    specimen.for_oracle()
     specimen.model.to(torch.float64)
     exact = images.to(torch.float64)
     tokens, _, output = definitions.run(specimen, exact)
     difference = (one_by_one.double() - output).abs().max() / output.abs().max()
-    assert difference < TOLERANCE[entry.dtype], f"{name}: the export differs from the model by {difference:.1e}"
+    assert difference < FORWARD_TOLERANCE[entry.dtype], f"{name}: the export differs from the model by {difference:.1e}"
     readout_difference = ((specimen.readout(tokens[-1]) - output).abs().max() / output.abs().max()).item()
     assert readout_difference < 1e-14, f"{name}: the readout is not the model's own ({readout_difference:.1e})"
 
@@ -108,8 +116,8 @@ def write(name, entry, out):
         elif target.per_image is not None:
             case["targets"] = {"per_image": folder.store(f"case{number}_classes.npy", target.per_image)}
         else:
-            file = folder.store(f"case{number}_embeddings.npy", target.embeddings.to(entry.dtype))
-            case["targets"] = {"embeddings": file, "similarity": target.similarity}
+            embeddings = folder.store(f"case{number}_embeddings.npy", target.embeddings.to(dtype))
+            case["targets"] = {"embeddings": embeddings, "similarity": target.similarity}
         if method == "legrad":
             maps, layer_scores, layer_maps = definitions.legrad(specimen, exact, target, **options)
             if by_layer:
@@ -122,17 +130,18 @@ def write(name, entry, out):
         enough = varies.any() if method == "grad_cam" else varies.all()
         assert maps.isfinite().all() and enough, f"{name}: a flat map of {method}"
         case["expected"] = folder.store(f"case{number}.npy", maps)
-        case["tolerance"] = TOLERANCE[entry.dtype]
+        case["tolerance"] = TOLERANCE[dtype]
         described.append(case)
 
     fixture = {
-        "file": "model.pt",
+        "file": file.name,
         "home": entry.home,
         "form": entry.form,
-        "dtype": str(entry.dtype).removeprefix("torch."),
-        "images": folder.store("images.npy", images.to(entry.dtype)),
+        "dtype": str(dtype).removeprefix("torch."),
+        "converted": dtype != entry.dtype,
+        "images": folder.store("images.npy", images.to(dtype)),
         "output": folder.store("output.npy", output),
-        "tolerance": TOLERANCE[entry.dtype],
+        "tolerance": TOLERANCE[dtype],
         "size_needed": entry.size_needed,
         "structure": {
             "input": specimen.image,
@@ -153,7 +162,7 @@ def write(name, entry, out):
         },
         "cases": described,
     }
-    (folder.path / "fixture.json").write_text(json.dumps(fixture, indent=1) + "\n")
+    folder.describe(fixture)
     size = sum(file.stat().st_size for file in folder.path.iterdir())
     print(f"{name:32} {size / 1024:6.0f} KiB  export vs. model {difference:.1e}")
 

@@ -8,6 +8,7 @@ Most are the same tiny vision transformer ("accepted.pt") with one bad line adde
 
 import argparse
 import io
+import json
 import os
 import pathlib
 import pickle
@@ -276,17 +277,104 @@ def flipped(archive, ending):
     return archive[:place] + bytes([archive[place] ^ 1]) + archive[place + 1:]
 
 
-def rewritten(archive, change):
+def rewritten(archive, change, names=lambda name: name, byteorder=None):
     """The archive with every record's content put through `change(name, content)`; checksums are right again."""
     reader = torch._C.PyTorchFileReader(io.BytesIO(archive))
     buffer = io.BytesIO()
     writer = torch._C.PyTorchFileWriter(buffer)
     for name in reader.get_all_records():
-        if name not in (".data/serialization_id", "version", ".data/version", "byteorder"):
+        if byteorder and name == "byteorder":
+            writer.write_record(name, byteorder, len(byteorder))
+        elif name not in (".data/serialization_id", "version", ".data/version", "byteorder"):
             content = change(name, reader.get_record(name))
-            writer.write_record(name, content, len(content))
+            writer.write_record(names(name), content, len(content))
     writer.write_end_of_file()
     return buffer.getvalue()
+
+
+# --- an exported program (.pt2) with one thing wrong --------------------------------------------------------------------
+
+
+def program(model):
+    batch = torch.export.Dim("batch")
+    buffer = io.BytesIO()
+    exported = torch.export.export(model.eval(), (torch.rand(2, *IMAGE[1:]),), dynamic_shapes=({0: batch},))
+    torch.export.save(exported, buffer)
+    return rewritten(buffer.getvalue(), without_traces)
+
+
+def without_traces(name, content):
+    """Stack traces name the machine's files; the sample inputs are a pickle that nobody reads."""
+    if name != "models/model.json":
+        return b"" if name.startswith("data/sample_inputs") else content
+    root = json.loads(content)
+    for node in root["graph_module"]["graph"]["nodes"]:
+        node["metadata"].pop("stack_trace", None)
+    return json.dumps(root).encode()
+
+
+def edited(archive, record, edit):
+    """The archive with the JSON of one record changed by `edit`."""
+
+    def change(name, content):
+        if name != record:
+            return content
+        root = json.loads(content)
+        edit(root)
+        return json.dumps(root).encode()
+
+    return rewritten(archive, change)
+
+
+class Counts(TinyVit):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("seen", torch.zeros(1))
+
+    def forward(self, x):
+        self.seen.add_(1)
+        return super().forward(x) + self.seen
+
+
+class Condition(TinyVit):
+    def forward(self, x):
+        return torch.cond(x.sum() > 0, lambda y: y * 2, lambda y: y + 1, (super().forward(x),))
+
+
+def exported_programs():
+    accepted = program(randomise(TinyVit(), seed=0))
+    weights, model = "data/weights/model_weights_config.json", "models/model.json"
+
+    def first(root):
+        return next(entry for entry in root["config"].values() if len(entry["tensor_meta"]["sizes"]) == 4)
+
+    def node(root, target):
+        return next(n for n in root["graph_module"]["graph"]["nodes"] if target in n["target"])
+
+    def with_weight(edit):
+        return edited(accepted, weights, lambda root: edit(first(root)))
+
+    def with_model(edit):
+        return edited(accepted, model, edit)
+
+    yield "accepted", accepted
+    yield "pickled_weight", with_weight(lambda e: e.update(use_pickle=True))
+    yield "short_weight", with_weight(lambda e: e["tensor_meta"]["sizes"][0].update(as_int=1 << 30))
+    yield "long_strides", with_weight(lambda e: e["tensor_meta"]["strides"][0].update(as_int=1 << 39))
+    yield "negative_size", with_weight(lambda e: e["tensor_meta"]["sizes"][1].update(as_int=-3))
+    yield "path", with_weight(lambda e: e.update(path_name="../../etc/passwd"))
+    yield "no_weight", edited(accepted, weights, lambda root: root["config"].popitem())
+    yield "other_schema", with_model(lambda root: root["schema_version"].update(major=9))
+    yield "unknown_operator", with_model(lambda root: node(root, "gelu").update(target="torch.ops.aten.gelu3.default"))
+    yield "nested", rewritten(accepted, lambda name, c: b"[" * 100000 + b"]" * 100000 if name == model else c)
+    yield "no_json", rewritten(accepted, lambda name, c: c[:-20] if name == model else c)
+    yield "big_endian", rewritten(accepted, lambda name, c: c, byteorder=b"big")
+    yield "package", rewritten(accepted, lambda name, c: c, names=lambda name: name.replace("models/", "data/aotinductor/"))
+    yield "older_layout", rewritten(
+        accepted, lambda name, c: c, names=lambda name: "serialized_exported_program.json" if name == model else name)
+    yield "foreign_operator", program(randomise(CallsAForeignOperator(), seed=5))
+    yield "condition", program(randomise(Condition(), seed=0))
+    yield "mutated_buffer", program(randomise(Counts(), seed=0))
 
 
 def write_all(out):
@@ -307,6 +395,8 @@ def write_all(out):
     torch.save(randomise(TinyVit(), seed=6).head.state_dict(), out / "state_dict.pt")
     (out / "text.pt").write_text("This is not a model.\n")
     (out / "empty.pt").write_bytes(b"")
+    for name, archive in exported_programs():
+        (out / f"exported_{name}.pt").write_bytes(archive)
     folder = out / "folder.pt"
     folder.mkdir(exist_ok=True)
     (folder / "text.txt").write_text("A folder is no model either.\n")

@@ -27,6 +27,12 @@ class Specimen:
     output: Callable = lambda result: result  # what the model returns -> [B, C]
     patches_first: bool = False  # the other tokens come after the patches
     width: int = WIDTH
+    exported: nn.Module = None  # what is exported, where `model` is only its image half
+    inputs: Callable = lambda images: (images,)  # all inputs of what is exported, in its order
+    methods: tuple = ()      # (name, slice of the inputs) of methods that are exported beside forward
+    call: Callable = lambda exported, inputs: exported(*inputs)  # what `model` gives, of the exported
+    for_oracle: Callable = lambda: None  # puts the model on the road on which attention can be materialised
+    tokens_first: bool = False  # blocks take [N, B, d]
 
     @property
     def pooler(self):
@@ -79,25 +85,15 @@ def timm_vit(image=(16, 16), patch=4, heads=2, **options):
         "token": ("token", [0]),
         "avg": ("patch tokens", patches),
         "avgmax": ("patch tokens", patches),
+        "max": ("patch tokens", patches),
         "map": ("pooler", []),
     }[model.global_pool]
     pooler = model.attn_pool
 
-    def readout(z):
-        z = model.norm(z)
-        patch_tokens = z[:, prefix:]
-        if model.global_pool == "token":
-            pooled = z[:, 0]
-        elif model.global_pool == "avg":
-            pooled = patch_tokens.mean(dim=1)
-        elif model.global_pool == "avgmax":
-            pooled = (patch_tokens.amax(dim=1) + patch_tokens.mean(dim=1)) / 2
-        else:
-            pooled = pooler(z)
-        return model.head(model.fc_norm(pooled))
-
+    if options.get("pool_include_prefix") and kind == "patch tokens":
+        kind, rows = "all tokens", [*range(prefix), *patches]
     return Specimen(
-        model, list(model.blocks), readout, image, grid, prefix, kind, rows, heads,
+        model, list(model.blocks), lambda z: model.forward_head(model.norm(z)), image, grid, prefix, kind, rows, heads,
         pooler_heads=pooler.num_heads if pooler is not None else 0,
         pooler_queries=pooler.latent_len if pooler is not None else 0,
     )
@@ -183,6 +179,7 @@ def transformers_vit(attention, heads=2):
     return Specimen(
         model, list(model.vit.layers), lambda z: model.classifier(model.vit.layernorm(z)[:, 0]), (16, 16), (4, 4), 1,
         "token", [0], heads, output=lambda result: result["logits"],
+        for_oracle=lambda: model.set_attn_implementation("sdpa"),
     )
 
 
@@ -194,6 +191,7 @@ def transformers_clip(attention, heads=4):
     return Specimen(
         model, list(tower.encoder.layers), lambda z: model.visual_projection(tower.post_layernorm(z[:, 0])),
         (16, 16), (4, 4), 1, "token", [0], heads, output=lambda result: result["image_embeds"],
+        for_oracle=lambda: model.set_attn_implementation("sdpa"),
     )
 
 
@@ -204,6 +202,7 @@ def transformers_siglip(attention, heads=4):
     return Specimen(
         model, list(model.encoder.layers), lambda z: model.head(model.post_layernorm(z)), (16, 16), (4, 4), 0,
         "pooler", [], heads, pooler_heads=heads, pooler_queries=1, output=lambda result: result["pooler_output"],
+        for_oracle=lambda: model.set_attn_implementation("sdpa"),
     )
 
 
@@ -222,6 +221,7 @@ def transformers_dinov2_registers(attention, heads=4, registers=2):
     return Specimen(
         model, list(tower.encoder.layer), readout, (16, 16), (4, 4), prefix, "all tokens",
         [0, *range(prefix, prefix + 16)], heads, output=lambda result: result["logits"],
+        for_oracle=lambda: model.set_attn_implementation("sdpa"),
     )
 
 
@@ -247,6 +247,8 @@ class Entry:
     example_batch: int = 1   # of the images that a trace is taken with
     embeddings: bool = False  # the output is an embedding, so targets are embeddings
     size_needed: bool = False  # nothing in the file tells the size of the images, so it has to be given
+    load_dtype: torch.dtype = None  # what the file is converted to when it is loaded
+    refusal: str = ""        # a part of the message with which the file has to be refused
 
 
 make = functools.partial

@@ -1,0 +1,61 @@
+#!/usr/bin/env python
+"""Writes the whole matrix of stock exports, the committed fixtures' rows included, as fixtures into a folder.
+
+    python tests/oracle/make_matrix.py --out build/matrix [--only NAME]... [--pt2]
+    LEGRAD_FIXTURES=build/matrix build/bin/fixture_test
+"""
+
+import argparse
+import dataclasses
+import multiprocessing
+import os
+import pathlib
+import sys
+import warnings
+
+import torch
+
+import make_fixtures
+import matrix
+import zoo
+
+
+def rows(pt2):
+    """Every row by its name; with `pt2` also each traced row as torch.export writes it."""
+    found = {**zoo.FIXTURES, **matrix.ROWS}
+    if pt2:
+        exported = {f"{name}_pt2": dataclasses.replace(entry, form="export") for name, entry in found.items()
+                    if entry.form == "trace" and not entry.refusal}
+        found.update(exported)
+    return found
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=pathlib.Path, required=True)
+    parser.add_argument("--only", action="append", metavar="NAME")
+    parser.add_argument("--pt2", action="store_true", help="also write what torch.export gives")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    warnings.filterwarnings("ignore")
+    every = rows(arguments.pt2)
+    failed = []
+    for name in arguments.only or every:
+        # Each in a process of its own, forked off after the libraries were imported.
+        process = multiprocessing.get_context("fork").Process(
+            target=make_fixtures.write, args=(name, every[name], arguments.out))
+        process.start()
+        process.join()
+        if process.exitcode != 0:
+            failed.append(name)
+    if failed:
+        sys.exit("failed: " + " ".join(failed))
+
+
+if __name__ == "__main__":
+    if os.environ.get("PYTHONHASHSEED") != "0":  # the scripting compiler's order of attributes comes from sets
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, "PYTHONHASHSEED": "0"})
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    for library in ("timm", "torchvision", "open_clip", "transformers"):
+        __import__(library)
+    main()
