@@ -303,6 +303,29 @@ TEST(Fixtures, SizeThatIsNotInTheFileIsAskedFor) {
   }
 }
 
+/// The fixtures are small enough for all rows of a map at once; thousands of copies of the images are not.
+TEST(Fixtures, RowsInChunksGiveTheMapsOfAllRowsAtOnce) {
+  for (const auto* name : {"timm_map", "timm_gap_registers"}) {
+    const auto fixture = load_fixture(name);
+    const auto& structure = fixture->vit.structure();
+    legrad::BuiltInOptions options;
+    options.rollout.discard_ratio = 0.3;
+    options.chefer_cam.normalize = structure.readout == legrad::ReadoutKind::kPooler;
+    const auto known = legrad::built_in_methods(options);
+    const auto methods = known.choose(known.names());
+    const auto images = fixture->images();
+    constexpr int64_t kChunks = 2;
+    constexpr int64_t kNumbers = 1 << 20;
+    const int64_t copies =
+        kChunks * kNumbers / (images.size(0) * structure.heads * structure.tokens * structure.tokens);
+    const auto few = legrad::explain(fixture->vit, images, {1}, methods);
+    const auto many = legrad::explain(fixture->vit, images.repeat({copies, 1, 1, 1}), {1}, methods);
+    for (size_t m = 0; m < methods.size(); ++m) {
+      EXPECT_TRUE(close(many.maps[m], few.maps[m].repeat({copies, 1, 1, 1}), 1e-9, known.names()[m] + "_" + name));
+    }
+  }
+}
+
 /// What has no such maps by definition is refused, and told why.
 class RefusedFixtureTest : public testing::TestWithParam<std::string> {};
 

@@ -107,6 +107,12 @@ def chefer_cam(specimen, images, target, layers=None, start_layer=0, normalize=F
     return on_grid(specimen, readout_mean(specimen, relevance(pooler) @ r))
 
 
+def corrected(maps, empty_maps, threshold=0.8):
+    """eq. 15: 0 where the empty prompt's map [B, 1, rows, columns], min-max normalised, is above the threshold."""
+    least, greatest = empty_maps.amin((-1, -2), keepdim=True), empty_maps.amax((-1, -2), keepdim=True)
+    return torch.where((empty_maps - least) / (greatest - least) > threshold, 0, maps)
+
+
 METHODS = {f.__name__: f for f in (grad_cam, attention_cam, raw_attention, rollout, chefer_cam)}
 
 

@@ -1,13 +1,17 @@
 #!/usr/bin/env python
-"""Checks baselines.py against other people's code: pytorch-grad-cam and torch-cam as they are; of the repositories that
+"""Checks baselines.py against other people's code: pytorch-grad-cam, torch-cam and legrad-torch as they are; of the repositories that
 cannot be installed, the functions in question, copied (hila-chefer/Transformer-MM-Explainability at 58eaea85, MIT).
 
     python tests/oracle/test_authors.py
 """
 
+import contextlib
+import dataclasses
+import io
 import unittest
 
 import torch
+from torch.nn import functional as F
 
 import baselines
 import definitions
@@ -159,6 +163,33 @@ class AgainstTheirCode(unittest.TestCase):
                     found = torch.matmul(relevance(pooler), r_image)
                     expected = baselines.chefer_cam(made, one, target, normalize=normalize)
                     self.assert_close(found[0].unflatten(0, made.grid), expected[0, k])
+
+    def test_the_correction_is_legrad_torchs(self):
+        from legrad import LeWrapper
+        from open_clip.timm_model import TimmModel
+
+        made, images = specimen(class_token=False, global_pool="map")
+        made.model.reset_classifier(0)
+        # Their code pools Z^l without the final norm, and normalises.
+        published = dataclasses.replace(made, readout=lambda z: F.normalize(made.model.attn_pool(z), dim=-1))
+        text, empty = F.normalize(torch.randn(2, 1, made.width, generator=torch.Generator().manual_seed(23)), dim=-1)
+        image = images[:1]
+
+        def maps(embedding):
+            return definitions.legrad(published, image, definitions.Target(embeddings=embedding, similarity="dot"))[0]
+
+        expected = baselines.corrected(maps(text), maps(empty))
+        least, greatest = expected.amin((-1, -2), keepdim=True), expected.amax((-1, -2), keepdim=True)
+        expected = F.interpolate((expected - least) / (greatest - least), scale_factor=4, mode="bilinear")
+
+        clip = torch.nn.Module()
+        clip.visual = TimmModel("vit_tiny_patch16_224", embed_dim=made.width, pool="map", proj=None, pretrained=False)
+        clip.visual.trunk = made.model
+        clip.encode_image = clip.visual
+        with contextlib.redirect_stdout(io.StringIO()):
+            wrapper = LeWrapper(clip, layer_index=0)
+        wrapper.empty_embedding = empty.t()
+        self.assert_close(wrapper.compute_legrad_siglip(text, image).detach(), expected)
 
 
 if __name__ == "__main__":
