@@ -4,7 +4,6 @@
 #include <torch/csrc/jit/ir/constants.h>
 
 #include <algorithm>
-#include <optional>
 #include <unordered_set>
 
 #include "graph/stream.h"
@@ -39,21 +38,18 @@ class Seam {
     return line_.facts.at(line_.images()).sizes == fact->second.sizes ? line_.images() : value;
   }
 
-  /// The size that a node asks of a tensor outside the piece, where no input has that shape: of a tensor [B, ...], those
-  /// behind the batch do not depend on it.
-  std::optional<int64_t> fixed_size(const Node* node) const {
-    if (!is_aten(node, "size") || node->inputs().size() != 2) return {};
+  /// The sizes of a tensor [B, ...] outside the piece, which no input has, if a node asks for them: all but the first do
+  /// not depend on the batch. Empty otherwise.
+  std::vector<int64_t> outer_sizes(const Node* node) const {
+    if (!is_aten(node, "size")) return {};
     const Value* value = node->input(0);
     if (is_input(value) || value == line_.images() || carrying_.count(value) == 0 || stand_in(node, value) != value) {
       return {};
     }
-    const auto dim = torch::jit::toIValue(node->input(1));
     const auto fact = line_.facts.find(value);
-    if (!dim || !dim->isInt() || fact == line_.facts.end()) return {};
-    const auto& sizes = fact->second.sizes;
-    const auto at = dim->toInt() < 0 ? dim->toInt() + static_cast<int64_t>(sizes.size()) : dim->toInt();
-    if (at < 1 || sizes[0] != line_.facts.at(line_.images()).sizes[0]) return {};
-    return sizes.at(at);
+    if (fact == line_.facts.end() || fact->second.sizes.empty()) return {};
+    return fact->second.sizes[0] == line_.facts.at(line_.images()).sizes[0] ? fact->second.sizes
+                                                                            : std::vector<int64_t>();
   }
 
  private:
@@ -74,11 +70,28 @@ std::vector<Node*> needed(const StraightLine& line, const Seam& seam, const std:
     const auto is_wanted = [&](const Value* value) { return wanted.count(value) > 0; };
     if (std::none_of(node->outputs().begin(), node->outputs().end(), is_wanted)) continue;
     nodes.push_back(node);
-    if (seam.fixed_size(node)) continue;
+    if (!seam.outer_sizes(node).empty()) continue;
     for (const Value* input : node->inputs()) want(seam.stand_in(node, input));
   }
   std::reverse(nodes.begin(), nodes.end());
   return nodes;
+}
+
+// What a node asking for sizes gives, written out, with the batch of the images.
+Value* written_sizes(Graph& graph, const Node* node, const std::vector<int64_t>& sizes, Value* images) {
+  const auto size = [&](size_t at) {
+    if (at > 0) return graph.insertConstant(sizes.at(at));
+    Node* batch = graph.create(c10::Symbol::aten("size"), {images, graph.insertConstant(int64_t{0})}, 1);
+    batch->output()->setType(c10::IntType::get());
+    return graph.insertNode(batch)->output();
+  };
+  if (node->inputs().size() == 2) {
+    const auto dim = torch::jit::toIValue(node->input(1)).value().toInt();
+    return size(static_cast<size_t>(dim < 0 ? dim + static_cast<int64_t>(sizes.size()) : dim));
+  }
+  std::vector<Value*> list;
+  for (size_t at = 0; at < sizes.size(); ++at) list.push_back(size(at));
+  return graph.insertNode(graph.createList(c10::IntType::get(), list))->output();
 }
 
 Piece copy_piece(const StraightLine& line, const std::vector<Value*>& inputs, const std::vector<Value*>& outputs,
@@ -93,8 +106,8 @@ Piece copy_piece(const StraightLine& line, const std::vector<Value*>& inputs, co
   for (const Value* value : inputs) piece.copies[value] = add_input(value);
   piece.copies.emplace(line.images(), add_input(line.images()));
   for (Node* node : needed(line, seam, outputs)) {
-    if (const auto size = seam.fixed_size(node)) {
-      piece.copies[node->output()] = piece.graph->insertConstant(*size);
+    if (const auto sizes = seam.outer_sizes(node); !sizes.empty()) {
+      piece.copies[node->output()] = written_sizes(*piece.graph, node, sizes, piece.copies.at(line.images()));
       continue;
     }
     std::vector<Value*> copied;

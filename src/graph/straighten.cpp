@@ -166,7 +166,7 @@ class Straightener {
 
   void run_branch(Node* node) {
     const auto& condition = known_.at(node->input());
-    if (condition.missing) refuse_missing(*condition.missing);
+    if (condition.missing) return leave_out(node, *condition.missing);
     if (condition.from_pixels) {
       throw ModelError("the model branches on what is in the image (" + describe(node) +
                        "), so one graph cannot stand for it; export a model without such a branch");
@@ -182,7 +182,8 @@ class Straightener {
     auto condition = known_.at(node->inputs()[1]);
     std::vector<Known> carried;
     for (size_t i = 2; i < node->inputs().size(); ++i) carried.push_back(known_.at(node->inputs()[i]));
-    if (trips.missing || condition.missing) refuse_missing(*(trips.missing ? trips.missing : condition.missing));
+    if (trips.missing || condition.missing)
+      return leave_out(node, *(trips.missing ? trips.missing : condition.missing));
     const int64_t most = trips.value.toInt();
     for (int64_t trip = 0; trip < most && condition.value.toBool(); ++trip) {
       if (condition.missing) refuse_missing(*condition.missing);
@@ -216,7 +217,10 @@ class Straightener {
   void run_append(Node* node) {
     auto& list = known_.at(node->inputs()[0]);
     auto& element = known_.at(node->inputs()[1]);
-    if (element.missing || list.missing) refuse_missing(*(element.missing ? element.missing : list.missing));
+    if (element.missing || list.missing) {
+      list = missing(*(element.missing ? element.missing : list.missing));
+      return leave_out(node, *list.missing);
+    }
     auto elements = list.value.toListRef().vec();
     std::vector<Value*> places;
     if (list.straight && list.straight->node()->kind() == prim::ListConstruct) {
@@ -275,26 +279,36 @@ class Straightener {
     return true;
   }
 
+  void leave_out(Node* node, const Argument& argument) {
+    for (Value* output : node->outputs()) known_[output] = missing(argument);
+  }
+
   // What follows from an input nobody gave is not there either; but a dict may hold it beside what is.
   bool run_without(Node* node) {
     if (node->kind() == prim::DictConstruct) return false;
     for (Value* input : node->inputs()) {
       const auto* argument = known_.at(input).missing;
       if (!argument) continue;
-      for (Value* output : node->outputs()) known_[output] = missing(*argument);
+      leave_out(node, *argument);
       return true;
     }
     return false;
   }
 
-  // A write among constants that the line does not hold yet is made as it stands, in memory that is ours.
-  bool writes_among_constants(Node* node) const {
+  // A write that has nothing to do with pixels, into memory that is neither a weight's nor held by the line, is made as it
+  // stands; everything that shares the memory becomes a constant.
+  bool writes_constants(Node* node) {
     for (Value* input : node->inputs()) {
-      const auto& known = known_.at(input);
-      if (known.from_images || known.straight) return false;
+      if (known_.at(input).from_pixels || known_.at(input).missing) return false;
     }
-    const auto& target = known_.at(node->inputs()[0]).value.toTensor();
-    return target.has_storage() && fixed_storages_.count(target.storage().unsafeGetStorageImpl()) == 0;
+    const auto target = known_.at(node->inputs()[0]).value.toTensor();
+    if (!target.has_storage() || fixed_storages_.count(target.storage().unsafeGetStorageImpl()) > 0) return false;
+    for (auto& [value, known] : known_) {
+      if (!known.value.isTensor() || !is_alias(known.value.toTensor(), target)) continue;
+      known.straight = nullptr;
+      known.from_images = false;
+    }
+    return true;
   }
 
   void fix_storage(const IValue& value) {
@@ -308,7 +322,8 @@ class Straightener {
     Node* node = source;
     std::shared_ptr<Graph> scratch;
     const auto functional = functional_name(source);
-    if (!functional.empty() && !writes_among_constants(source)) {
+    const bool constant_write = !functional.empty() && writes_constants(source);
+    if (!functional.empty() && !constant_write) {
       check_not_shared(source);
       node = make_functional(source, functional, scratch);
     }
@@ -330,6 +345,7 @@ class Straightener {
     } catch (const std::exception& error) {
       throw ExecutionError("running the model failed at " + describe(source) + ": " + first_line(error));
     }
+    if (constant_write) from_images = false;
     if (is_shape_query(source)) from_pixels = false;
     if (from_pixels) check_no_number(source);
     Node* emitted = from_images ? emit(node, source->inputs(), arguments) : nullptr;

@@ -96,6 +96,26 @@ std::vector<size_t> token_places(const std::vector<Value*>& points, const std::v
   return places;
 }
 
+// Puts [B, N, d] between a value [N, B, d] and whoever reads it.
+Value* batch_first(StraightLine& line, Value* tokens) {
+  const auto transposed = [&](Value* from) {
+    const torch::jit::WithInsertPoint guard(from->node()->next());
+    auto* graph = line.graph.get();
+    Node* node = graph->create(c10::Symbol::aten("transpose"),
+                               {from, graph->insertConstant(int64_t{0}), graph->insertConstant(int64_t{1})}, 1);
+    graph->insertNode(node);
+    auto fact = line.facts.at(from);
+    std::swap(fact.sizes.at(0), fact.sizes.at(1));
+    line.facts[node->output()] = std::move(fact);
+    return node->output();
+  };
+  Value* inside = transposed(tokens);
+  Value* again = transposed(inside);
+  tokens->replaceAllUsesWith(again);
+  inside->node()->replaceInput(0, tokens);
+  return inside;
+}
+
 bool is_norm(const Node* node) {
   return is_aten(node, "layer_norm") || is_aten(node, "native_layer_norm") || is_aten(node, "rms_norm");
 }
@@ -129,7 +149,7 @@ std::unordered_set<const Value*> carriers(const StraightLine& line) {
   return carrying;
 }
 
-Anatomy find_anatomy(const StraightLine& line, const std::unordered_map<const Node*, std::string>& forms) {
+Anatomy find_anatomy(StraightLine& line, const std::unordered_map<const Node*, std::string>& forms) {
   const auto carrying = carriers(line);
   Anatomy anatomy;
   for (Node* node : line.graph->nodes()) {
@@ -206,13 +226,16 @@ Anatomy find_anatomy(const StraightLine& line, const std::unordered_map<const No
       }
     }
   }
-  const int64_t batch = first[0];
+  const int64_t images = line.facts.at(line.images()).sizes[0];
+  const bool tokens_first = first[0] != images && first[1] == images;
+  const int64_t batch = images;
+  const int64_t tokens = tokens_first ? first[0] : first[1];
   for (size_t l = 0; l < anatomy.blocks.size(); ++l) {
     const auto values = line.facts.at(anatomy.blocks[l].value()).sizes;
     const auto queries = line.facts.at(anatomy.blocks[l].query()).sizes;
-    if (values[2] != first[1] || queries[2] != first[1] || (values[0] != batch && values[0] != 1)) {
+    if (values[2] != tokens || queries[2] != tokens || (values[0] != batch && values[0] != 1)) {
       throw ModelError("the attention of block " + std::to_string(l) + " is over " + text(values) + ", expected all " +
-                       std::to_string(first[1]) + " tokens of an image [B, h, N, e]" + hint);
+                       std::to_string(tokens) + " tokens of an image [B, h, N, e]" + hint);
     }
   }
   for (const size_t place : places) anatomy.tokens.push_back(points[place]);
@@ -225,12 +248,15 @@ Anatomy find_anatomy(const StraightLine& line, const std::unordered_map<const No
       throw ModelError("an attention (" + describe(pooler.node) + ") inside the blocks that is no self-attention" +
                        hint);
     }
-    if (line.facts.at(pooler.key()).sizes[2] != first[1]) {
+    if (line.facts.at(pooler.key()).sizes[2] != tokens) {
       throw ModelError("the attentional pooler attends to " + std::to_string(line.facts.at(pooler.key()).sizes[2]) +
-                       " tokens, expected all " + std::to_string(first[1]));
+                       " tokens, expected all " + std::to_string(tokens));
     }
   }
   if (!anatomy.poolers.empty()) anatomy.final_norm = final_norm(anatomy, points);
+  if (tokens_first) {
+    for (Value*& value : anatomy.tokens) value = batch_first(line, value);
+  }
   return anatomy;
 }
 

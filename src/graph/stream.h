@@ -34,6 +34,8 @@ std::unordered_set<const Value*> carriers(const StraightLine& line);
 
 /// Finds attention, and the residual stream as the articulation points of the data flow: the values that every path from
 /// the images to the output passes. Throws `ModelError` unless all blocks are alike and hand on tokens of one shape.
-Anatomy find_anatomy(const StraightLine& line, const std::unordered_map<const Node*, std::string>& forms);
+///
+/// Where the stream is [N, B, d], as in older CLIPs, transposes are put into the line so that all tokens are [B, N, d].
+Anatomy find_anatomy(StraightLine& line, const std::unordered_map<const Node*, std::string>& forms);
 
 }  // namespace legrad::graph

@@ -108,6 +108,7 @@ std::shared_ptr<Network> build(const graph::Source& source, int64_t batch, Image
                                const graph::StraightenOptions& straighten) {
   const auto images = example_images(batch, size, channels, straighten.device, straighten.to_dtype);
   auto line = graph::straighten(source, images, straighten);
+  graph::unfold_einsum(line);
   graph::free_sizes(line);
   auto as_source = graph::as_source(line, source.description);
   const auto forms = graph::gather_attention(line);
