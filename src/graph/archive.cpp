@@ -130,8 +130,12 @@ void check_storages(const std::vector<at::Tensor>& tensors, std::multiset<size_t
   }
 }
 
-bool takes_one_input(const std::optional<torch::jit::Method>& forward) {
-  return forward && forward->function().getSchema().arguments().size() == 2;  // with the module itself
+// How many inputs a method insists on, beside the module itself.
+int64_t required_inputs(const torch::jit::Method& method) {
+  const auto& arguments = method.function().getSchema().arguments();
+  return std::count_if(arguments.begin() + 1, arguments.end(), [](const c10::Argument& argument) {
+    return !argument.default_value() && argument.type()->kind() != c10::TypeKind::OptionalType;
+  });
 }
 
 // The arguments of a forward: the module itself, then what callers give. Optional ones are left out.
@@ -185,7 +189,9 @@ Source open_archive(const std::filesystem::path& file) {
     Source source{"TorchScript", {}, {}, all_tensors(module)};
     check_storages(source.weights, record_sizes, name);
     auto forward = module.find_method("forward");
-    if (const auto encode = module.find_method("encode_image"); encode && !takes_one_input(forward)) forward = encode;
+    // A whole CLIP whose forward compares images and texts, as OpenAI's archives do, has a method for images alone.
+    const auto encode = module.find_method("encode_image");
+    if (forward && encode && required_inputs(*forward) > 1 && required_inputs(*encode) == 1) forward = encode;
     if (!forward) throw ModelError(name + " has no forward method: it is no exported model");
     source.graph = forward->graph()->copy();
     torch::jit::Inline(*source.graph);

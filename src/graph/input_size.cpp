@@ -86,12 +86,13 @@ InputHint input_hint(const Source& source) {
   const auto& told = source.arguments.at(images_argument(source)).sizes;
   const auto weights = read_weights(source);
   hint.patches = weights.convolution;
-  if (!weights.patches) return hint;
-  hint.channels = weights.patches->channels;
   if (told.size() == 4) {
+    hint.channels = told[1];
     hint.candidates.push_back({told[2], told[3]});
     return hint;
   }
+  if (!weights.patches) return hint;
+  hint.channels = weights.patches->channels;
   constexpr int64_t kPrefixes[] = {0, 1, 2, 5, 4, 3, 6};  // none, class, distilled, class and 4 registers, ...
   constexpr int64_t kMostSide = 1 << 14;
   for (const auto& weight : weights.all) {

@@ -272,7 +272,10 @@ class GraphReader {
     if (kind == "as_tensors") {
       std::vector<Value*> list;
       for (const auto& entry : value) list.push_back(find(entry.at("name")));
-      return graph().insertNode(graph().createList(c10::TensorType::get(), list))->output();
+      const bool optional = inner->kind() == c10::TypeKind::ListType &&
+                            *inner->expectRef<c10::ListType>().getElementType() == *c10::OptionalType::ofTensor();
+      const c10::TypePtr element = optional ? c10::TypePtr(c10::OptionalType::ofTensor()) : c10::TensorType::get();
+      return graph().insertNode(graph().createList(element, list))->output();
     }
     if (kind == "as_optional_tensor") {
       const auto [inner_kind, tensor] = tagged(value);

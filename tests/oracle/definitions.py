@@ -41,7 +41,11 @@ def run(specimen, images):
 
     def keep(module, arguments, result):
         result = result[0] if isinstance(result, tuple) else result
-        tokens.append(result.transpose(0, 1) if specimen.tokens_first else result)
+        if not specimen.tokens_first:
+            tokens.append(result)
+            return None
+        tokens.append(result.transpose(0, 1))
+        return tokens[-1].transpose(0, 1)  # so that gradients are taken on the way
 
     for block in specimen.blocks:
         handles.append(block.register_forward_hook(keep))

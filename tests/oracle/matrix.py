@@ -68,7 +68,7 @@ def timm_hybrid(stem):
     from timm.models import vision_transformer_hybrid as hybrid
 
     if stem == "conv":
-        backbone = hybrid.ConvStem(channels=(8, 16, WIDTH), kernel_size=(2, 2, 1), stride=(2, 2, 1), depth=3)
+        backbone = hybrid.ConvStem(channels=(8, 16, WIDTH), kernel_size=3, stride=(2, 2, 1), depth=3)
         size, patch = 16, 1
     else:
         backbone, size, patch = hybrid._resnetv2(layers=(), stem_type="fixed"), 32, 2
@@ -338,7 +338,7 @@ ROWS = {
     "timm_layer_scale": Entry(make(timm_vit, heads=4, init_values=1.0), "timm", "script+freeze", seed=24),
     "timm_rms_norm": Entry(timm_rms_norm, "timm", "trace", seed=25),
     "timm_pre_norm": Entry(make(timm_vit, pre_norm=True), "timm", "trace", seed=25),
-    "timm_conv_stem": Entry(make(timm_hybrid, "conv"), "timm", "trace", seed=26),
+    "timm_conv_stem": Entry(make(timm_hybrid, "conv"), "timm", "trace", seed=26, size_needed=True),
     "timm_resnet_stem": Entry(make(timm_hybrid, "resnet"), "timm", "trace", seed=26, size_needed=True),
     "timm_dynamic_size": Entry(make(timm_vit, dynamic_img_size=True), "timm", "trace", seed=27),
     "timm_dynamic_size_script": Entry(make(timm_vit, dynamic_img_size=True), "timm", "script", seed=27),
@@ -370,7 +370,7 @@ ROWS = {
     # transformers
     **{
         f"transformers_{name}_{attention}": Entry(
-            make(build, attention), "transformers", "trace", embeddings=embeddings, seed=seed, size_needed=name in ("dinov3", "beit"),
+            make(build, attention), "transformers", "trace", embeddings=embeddings, seed=seed, size_needed=name in ("dinov3", "beit", "beit_relative"),
             # Most eager attention has its softmax in float32, whatever the model's dtype.
             dtype=torch.float32 if attention == "eager" and not name.startswith("dinov") else torch.float64)
         for attention in ("eager", "sdpa")
@@ -384,7 +384,7 @@ ROWS = {
     },
     # attention forms
     **{f"own_{form}": Entry(make(own, form), "own", "trace", seed=50) for form in ("mask", "scale", "bmm", "baddbmm", "einsum")},
-    "own_grouped": Entry(make(own, "grouped", key_heads=2), "own", "trace", seed=51),
+    "own_grouped": Entry(make(own, "grouped", key_heads=2), "own", "trace", seed=51, refusal="grouped queries"),
     "own_grouped_repeated": Entry(make(own, "repeated", key_heads=2), "own", "trace", seed=51),
     "own_in_place": Entry(make(own, in_place=True), "own", "trace", seed=52),
     "own_in_place_frozen": Entry(make(own, in_place=True), "own", "trace+freeze", seed=52),
