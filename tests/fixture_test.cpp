@@ -351,7 +351,7 @@ TEST(Fixtures, CoverEveryHomeReadoutAndForm) {
     found.insert(fixture.at("dtype").get<std::string>());
     found.insert(fixture.at("structure").at("readout").get<std::string>());
   }
-  for (const auto* needed : {"timm", "torchvision", "open_clip", "transformers", "trace", "script", "script+freeze",
+  for (const auto* needed : {"timm", "torchvision", "open_clip", "transformers", "trace", "script", "script+freeze", "export", "export, static",
                              "float32", "float64", "token", "tokens", "patch tokens", "all tokens", "pooler"}) {
     EXPECT_TRUE(found.contains(needed)) << "no fixture for " << needed;
   }

@@ -30,7 +30,7 @@ class Network;
 /// be used from many threads at once. Every call leaves the caller's grad and inference mode as it was.
 class Vit {
  public:
-  /// Reads, checks, straightens and cuts a TorchScript archive (traced, scripted or frozen). Nothing in the file runs
+  /// Reads, checks, straightens and cuts a TorchScript archive (traced, scripted or frozen) or one of torch.export (.pt2). Nothing in the file runs
   /// before it was looked at. Throws `ModelError` for what is not a model we can explain rightly.
   static Vit load(const std::filesystem::path& file, const LoadOptions& options = {});
 

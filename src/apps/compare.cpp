@@ -20,7 +20,7 @@ Examples:
     legrad compare --model models/emoji-vit --image scene.png --class car --class elephant \
       --methods legrad,grad_cam,chefer_cam --per-layer --out comparison.png
 
-  The share of the positive gradient that falls on each block, as numbers:
+  The share of the positive gradient on each block, and within it on prefix tokens, as numbers:
     legrad compare --model vit.pt --image cat.jpg --per-layer --json --out comparison.png
 
 Exit code: 0; 2 for input that does not fit, with one line on stderr; 1 for a fault of the program.)";

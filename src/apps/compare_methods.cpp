@@ -55,6 +55,7 @@ struct Compared {
   std::string target;
   double score = 0;
   std::vector<double> gradient_share;  // [L]
+  std::vector<double> prefix_share;    // [L]
 };
 
 class Comparison {
@@ -142,6 +143,7 @@ void Comparison::add_layers(const at::Tensor& image, const at::Tensor& input, co
       if (block % kBlocksInARow == 0) grid.rows.push_back({compared.target, score_text(compared.score), {}});
       const auto share = result.gradient_share[block][0][k].item<double>();
       compared.gradient_share.push_back(share);
+      compared.prefix_share.push_back(result.prefix_share[block][0][k].item<double>());
       char caption[16];
       std::snprintf(caption, sizeof caption, "%.1f %%", 100 * share);
       grid.rows.back().cells.push_back(
@@ -169,7 +171,10 @@ std::string Comparison::json(const std::string& file) const {
   for (const Compared& row : compared_) {
     auto& object = rows.emplace_back(
         nlohmann::ordered_json{{"picture", row.picture}, {"target", row.target}, {"score", row.score}});
-    if (options_.per_layer) object["gradient_share"] = row.gradient_share;
+    if (options_.per_layer) {
+      object["gradient_share"] = row.gradient_share;
+      object["prefix_share"] = row.prefix_share;
+    }
   }
   const nlohmann::ordered_json whole = {
       {"model", model_.bundle.name}, {"file", file}, {"methods", options_.method.methods}, {"rows", rows}};

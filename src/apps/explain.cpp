@@ -19,7 +19,7 @@ Examples:
   Many pictures, their three best predictions each, the maps as arrays too:
     legrad explain --model models/emoji-vit --image *.png --top 3 --npy --out out
 
-  A bare TorchScript export with its own normalisation:
+  A bare export with its own normalisation:
     legrad explain --model vit.pt --mean 0.5,0.5,0.5 --std 0.5,0.5,0.5 --image cat.jpg --out out
 
   A CLIP or SigLIP image tower and embedded prompts:

@@ -45,8 +45,10 @@ std::string telling_line(const std::string& text) {
 }
 
 int run(int argc, char** argv) {
-  CLI::App program("Explain vision transformers: where does the model look? Works on TorchScript exports as they are.",
-                   "legrad");
+  CLI::App program(
+      "Explain vision transformers: where does the model look? Works on TorchScript and torch.export files as they "
+      "are.",
+      "legrad");
   program.formatter(legrad::apps::help_formatter());  // subcommands inherit it
   program.set_version_flag("--version", "legrad " LEGRAD_VERSION, "Print the version and exit");
   program.require_subcommand(1);

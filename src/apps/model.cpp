@@ -15,7 +15,7 @@ namespace legrad::apps {
 void add_model_options(CLI::App& command, ModelOptions& options) {
   constexpr const char* kGroup = "Model";
   constexpr int kMaxThreads = 1024;
-  command.add_option("--model", options.model, "Folder with a manifest.json, or a TorchScript file")
+  command.add_option("--model", options.model, "Folder with a manifest.json, or a TorchScript or torch.export file")
       ->option_text("DIR|FILE")
       ->group(kGroup)
       ->required();

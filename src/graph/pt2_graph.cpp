@@ -4,7 +4,10 @@
 #include <legrad/error.h>
 #include <torch/csrc/jit/ir/constants.h>
 
+#include <algorithm>
 #include <limits>
+#include <map>
+#include <unordered_map>
 #include <unordered_set>
 
 namespace legrad::graph {
@@ -12,6 +15,8 @@ namespace {
 
 using c10::IValue;
 using nlohmann::json;
+
+constexpr int kStrided = 7;  // torch.export's number for the layout of dense tensors
 
 // "torch.ops.aten.add.Tensor", taken apart.
 struct Target {
@@ -34,9 +39,9 @@ Tagged tagged(const json& object) {
 // Python's integer arithmetic on sizes.
 std::string size_operator(const std::string& target) {
   static const std::map<std::string, std::string> kNames = {
-      {"add", "add"},       {"sub", "sub"}, {"mul", "mul"}, {"floordiv", "floordiv"},
-      {"mod", "remainder"}, {"neg", "neg"}, {"eq", "eq"},   {"ne", "ne"},
-      {"lt", "lt"},         {"le", "le"},   {"gt", "gt"},   {"ge", "ge"}};
+      {"truediv", "div"},   {"pow", "pow"}, {"add", "add"}, {"sub", "sub"}, {"mul", "mul"}, {"floordiv", "floordiv"},
+      {"mod", "remainder"}, {"neg", "neg"}, {"eq", "eq"},   {"ne", "ne"},   {"lt", "lt"},   {"le", "le"},
+      {"gt", "gt"},         {"ge", "ge"}};
   constexpr std::string_view kPrefix = "_operator.";
   if (target.rfind(kPrefix, 0) != 0) return {};
   const auto found = kNames.find(target.substr(kPrefix.size()));
@@ -108,13 +113,14 @@ class GraphReader {
 
   void read_user_input(const json& argument, const std::vector<std::string>& names) {
     const auto [kind, value] = tagged(argument);
-    if (kind == "as_none") return;
-    if (kind != "as_tensor") throw ModelError("an input of kind " + kind.substr(3) + "; expected images, a tensor");
+    const size_t index = user_inputs_++;
+    if (kind != "as_tensor" && kind != "as_custom_obj") return;  // None or a number, written into the graph already
+    if (kind == "as_custom_obj") throw ModelError("an input that is a custom object; expected images, a tensor");
     const auto name = value.at("name").get<std::string>();
     Value* input = graph().addInput();
     input->setType(c10::TensorType::get());
     define(name, input);
-    Argument made{source_.arguments.size() < names.size() ? names[source_.arguments.size()] : name, "Tensor"};
+    Argument made{index < names.size() ? names[index] : name, "Tensor"};
     if (json_.at("tensor_values").contains(name)) made.sizes = example_sizes(json_.at("tensor_values").at(name));
     source_.arguments.push_back(std::move(made));
   }
@@ -176,10 +182,12 @@ class GraphReader {
       std::vector<Value*> inputs;
       for (const auto& input : node.at("inputs")) inputs.push_back(argument(input.at("arg"), c10::IntType::get()));
       Node* made = insert(arithmetic, inputs, 1);
-      made->output()->setType(node.at("outputs").at(0).contains("as_sym_bool") ? c10::TypePtr(c10::BoolType::get())
-                                                                               : c10::TypePtr(c10::IntType::get()));
+      const auto& output = node.at("outputs").at(0);
+      made->output()->setType(output.contains("as_sym_bool")    ? c10::TypePtr(c10::BoolType::get())
+                              : output.contains("as_sym_float") ? c10::TypePtr(c10::FloatType::get())
+                                                                : c10::TypePtr(c10::IntType::get()));
       check_operator(made, target);
-      define(node.at("outputs").at(0).begin().value().at("as_name").get<std::string>(), made->output());
+      define(output.begin().value().at("as_name").get<std::string>(), made->output());
       return;
     }
     auto [name, overload] = operator_target(target);
@@ -249,6 +257,7 @@ class GraphReader {
     if (kind == "as_bool") return constant(value.get<bool>());
     if (kind == "as_string") return constant(value.get<std::string>());
     if (kind == "as_scalar_type") return constant(static_cast<int64_t>(scalar_type(value)));
+    if (kind == "as_layout" && value.get<int>() != kStrided) throw ModelError("a tensor that is not dense");
     if (kind == "as_layout") return constant(static_cast<int64_t>(c10::Layout::Strided));
     if (kind == "as_memory_format") return constant(memory_format(value));
     if (kind == "as_device") return constant(IValue(c10::Device(value.at("type").get<std::string>())));
@@ -342,16 +351,19 @@ class GraphReader {
       const auto kind = tagged(spec).kind;
       if (kind != "user_output") throw ModelError("its forward does more than return a result (" + kind + ")");
     }
-    std::vector<Value*> outputs;
-    for (const auto& output : json_.at("outputs")) {
-      const auto [kind, value] = tagged(output);
-      outputs.push_back(kind == "as_tensor" ? find(value.at("name")) : constant(IValue()));
-    }
-    if (outputs.empty()) throw ModelError("its forward returns nothing");
+    const auto& all = json_.at("outputs");
     const auto names = output_names();
-    if (names.size() == outputs.size()) {
-      std::vector<Value*> keys;
-      for (const auto& name : names) keys.push_back(constant(name));
+    const bool named = names.size() == all.size();
+    std::vector<Value*> keys;
+    std::vector<Value*> outputs;
+    for (size_t i = 0; i < all.size(); ++i) {
+      const auto [kind, value] = tagged(all[i]);
+      if (kind != "as_tensor") continue;  // None, or a number
+      outputs.push_back(find(value.at("name")));
+      if (named) keys.push_back(constant(names[i]));
+    }
+    if (outputs.empty()) throw ModelError("its forward returns no tensor");
+    if (named) {
       graph().registerOutput(
           graph()
               .insertNode(graph().createDict(c10::StringType::get(), c10::TensorType::get(), keys, outputs))
@@ -423,6 +435,7 @@ class GraphReader {
   const Pt2Weights& weights_;
   Source source_;
   std::unordered_map<std::string, Value*> values_;
+  size_t user_inputs_ = 0;
   torch::jit::ScopePtr root_ = c10::make_intrusive<torch::jit::Scope>();
 };
 

@@ -38,7 +38,7 @@ class ZipFile {
     std::error_code error;
     if (!std::filesystem::exists(path, error)) throw ModelError("no model file " + name_);
     if (!std::filesystem::is_regular_file(path, error))
-      throw ModelError(name_ + " is no file; expected a TorchScript archive");
+      throw ModelError(name_ + " is no file; expected a TorchScript or torch.export archive");
     size_ = std::filesystem::file_size(path, error);
     in_.open(path, std::ios::binary);
     if (error || !in_) throw ModelError("cannot read " + name_);
@@ -74,7 +74,7 @@ class ZipFile {
     constexpr uint64_t kMostComment = 65535;
     if (size_ < kEndSize || number(read(0, 4), 0, 4) != kLocalHeader) {
       throw ModelError(name_ +
-                       " is no TorchScript archive; export the model with torch.jit.trace(model, images).save(...)");
+                       " is no TorchScript or torch.export archive; export the model with torch.jit.trace(model, images).save(...)");
     }
     const uint64_t tail_size = std::min(size_, kEndSize + kMostComment);
     const auto tail = read(size_ - tail_size, tail_size);

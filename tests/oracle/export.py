@@ -1,6 +1,7 @@
 """Exports with torch's own tools, as a user would, less the debug records (they hold file names of the machine)."""
 
 import io
+import json
 
 import torch
 
@@ -12,8 +13,10 @@ def export(specimen, form, dtype, example_batch):
     model = specimen.exported or specimen.model
     steps = form.split("+")
     with torch.no_grad():
-        if steps[0] == "export":
-            return export_program(model, specimen.inputs(example.expand(2, -1, -1, -1)))
+        if form == "export, static":  # for a batch of one image
+            return torch.export.export(model, inputs, strict=False)
+        if steps[0].startswith("export"):
+            return export_program(model, specimen.inputs(example.expand(2, -1, -1, -1)), sizes="sizes" in form)
         if steps[0] == "script":
             module = torch.jit.script(model)
         else:
@@ -24,21 +27,50 @@ def export(specimen, form, dtype, example_batch):
     return module
 
 
-def export_program(model, inputs):
-    """torch.export with a free number of images."""
-    batch = torch.export.Dim("batch", min=1, max=1024)
-    return torch.export.export(model, inputs, dynamic_shapes=[{0: batch} for _ in inputs], strict=False)
+def export_program(model, inputs, sizes):
+    """torch.export with a free number of images, and of a free size if the model takes that."""
+    free = {0: torch.export.Dim("batch", min=1, max=1024)}
+    if sizes:
+        free.update({2: torch.export.Dim.AUTO, 3: torch.export.Dim.AUTO})
+    return torch.export.export(model, inputs, dynamic_shapes=[free for _ in inputs], strict=False)
 
 
 def load(path):
-    return torch.export.load(path).module() if path.suffix == ".pt2" else torch.jit.load(str(path))
+    return torch.export.load(io.BytesIO(path.read_bytes())).module() if path.suffix == ".pt2" else torch.jit.load(str(path))
+
+
+def rewritten(archive, change, names=lambda name: name, byteorder=None):
+    """The archive with every record's content put through `change(name, content)`; checksums are right again."""
+    reader = torch._C.PyTorchFileReader(io.BytesIO(archive))
+    buffer = io.BytesIO()
+    writer = torch._C.PyTorchFileWriter(buffer)
+    for name in reader.get_all_records():
+        if byteorder and name == "byteorder":
+            writer.write_record(name, byteorder, len(byteorder))
+        elif name not in (".data/serialization_id", "version", ".data/version", "byteorder"):
+            content = change(name, reader.get_record(name))
+            writer.write_record(names(name), content, len(content))
+    writer.write_end_of_file()
+    return buffer.getvalue()
+
+
+def without_traces(name, content):
+    """Stack traces name the machine's files; the sample inputs are a pickle that nobody reads."""
+    if name != "models/model.json":
+        return b"" if name.startswith("data/sample_inputs") else content
+    root = json.loads(content)
+    for node in root["graph_module"]["graph"]["nodes"]:
+        node["metadata"].pop("stack_trace", None)
+    return json.dumps(root).encode()
 
 
 def save(exported, stem):
     """Writes stem.pt2 or stem.pt, and returns its path."""
     if isinstance(exported, torch.export.ExportedProgram):
         path = stem.with_suffix(".pt2")
-        torch.export.save(exported, path)
+        buffer = io.BytesIO()
+        torch.export.save(exported, buffer)
+        path.write_bytes(rewritten(buffer.getvalue(), without_traces))
         return path
     path = stem.with_suffix(".pt")
     buffer = io.BytesIO()

@@ -25,7 +25,11 @@ def rows(pt2):
     found = {**zoo.FIXTURES, **matrix.ROWS}
     if pt2:
         exported = {f"{name}_pt2": dataclasses.replace(entry, form="export", size_needed=False) for name, entry in found.items()
-                    if entry.form == "trace" and not entry.refusal and entry.home != "OpenAI CLIP"}
+                    if entry.form == "trace" and f"{name}_pt2" not in found and not entry.refusal and entry.home != "OpenAI CLIP"}
+        for name in ("timm_cls_trace", "timm_map", "torchvision_trace", "open_clip_tower", "transformers_clip_sdpa",
+                     "transformers_siglip"):
+            exported[f"{name}_pt2_static"] = dataclasses.replace(found[name], form="export, static", size_needed=False)
+        exported["timm_dynamic_size_pt2_sizes"] = dataclasses.replace(found["timm_dynamic_size"], form="export, free sizes")
         found.update(exported)
     return found
 

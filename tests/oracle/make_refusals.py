@@ -20,7 +20,7 @@ from typing import Tuple
 import torch
 from torch import nn
 
-from export import save
+from export import rewritten, save, without_traces
 from tiny import CLASSES, WIDTH, Block, TinyVit
 from zoo import randomise
 
@@ -277,21 +277,6 @@ def flipped(archive, ending):
     return archive[:place] + bytes([archive[place] ^ 1]) + archive[place + 1:]
 
 
-def rewritten(archive, change, names=lambda name: name, byteorder=None):
-    """The archive with every record's content put through `change(name, content)`; checksums are right again."""
-    reader = torch._C.PyTorchFileReader(io.BytesIO(archive))
-    buffer = io.BytesIO()
-    writer = torch._C.PyTorchFileWriter(buffer)
-    for name in reader.get_all_records():
-        if byteorder and name == "byteorder":
-            writer.write_record(name, byteorder, len(byteorder))
-        elif name not in (".data/serialization_id", "version", ".data/version", "byteorder"):
-            content = change(name, reader.get_record(name))
-            writer.write_record(names(name), content, len(content))
-    writer.write_end_of_file()
-    return buffer.getvalue()
-
-
 # --- an exported program (.pt2) with one thing wrong --------------------------------------------------------------------
 
 
@@ -301,16 +286,6 @@ def program(model):
     exported = torch.export.export(model.eval(), (torch.rand(2, *IMAGE[1:]),), dynamic_shapes=({0: batch},))
     torch.export.save(exported, buffer)
     return rewritten(buffer.getvalue(), without_traces)
-
-
-def without_traces(name, content):
-    """Stack traces name the machine's files; the sample inputs are a pickle that nobody reads."""
-    if name != "models/model.json":
-        return b"" if name.startswith("data/sample_inputs") else content
-    root = json.loads(content)
-    for node in root["graph_module"]["graph"]["nodes"]:
-        node["metadata"].pop("stack_trace", None)
-    return json.dumps(root).encode()
 
 
 def edited(archive, record, edit):

@@ -290,6 +290,10 @@ FIXTURES = {
         make(transformers_siglip, "sdpa"), "transformers", "trace", seed=14, embeddings=True),
     "transformers_dinov2_registers": Entry(
         make(transformers_dinov2_registers, "eager"), "transformers", "trace", seed=15),
+    "timm_cls_pt2": Entry(make(timm_vit), "timm", "export", seed=1),
+    "timm_map_pt2_static": Entry(
+        make(timm_vit, class_token=False, global_pool="map"), "timm", "export, static", torch.float32, seed=6),
+    "open_clip_tower_pt2": Entry(make(open_clip_vit), "open_clip", "export", seed=10, embeddings=True),
     "own_tokens_at_the_end": Entry(make(own_tokens_at_the_end), "own", "script", seed=17),
 }
 
