@@ -22,7 +22,13 @@ struct Piece {
 class Seam {
  public:
   Seam(const StraightLine& line, const std::vector<Value*>& inputs)
-      : line_(line), inputs_(inputs), carrying_(carriers(line)) {}
+      : line_(line), inputs_(inputs), carrying_(carriers(line)), inside_(inputs.begin(), inputs.end()) {
+    for (const Node* node : line.graph->nodes()) {
+      const auto is_inside = [&](const Value* value) { return inside_.count(value) > 0; };
+      if (std::none_of(node->inputs().begin(), node->inputs().end(), is_inside)) continue;
+      inside_.insert(node->outputs().begin(), node->outputs().end());
+    }
+  }
 
   bool is_input(const Value* value) const { return std::find(inputs_.begin(), inputs_.end(), value) != inputs_.end(); }
 
@@ -43,9 +49,8 @@ class Seam {
   std::vector<int64_t> outer_sizes(const Node* node) const {
     if (!is_aten(node, "size")) return {};
     const Value* value = node->input(0);
-    if (is_input(value) || value == line_.images() || carrying_.count(value) == 0 || stand_in(node, value) != value) {
-      return {};
-    }
+    const bool outside = inside_.count(value) == 0 && value != line_.images() && carrying_.count(value) > 0;
+    if (!outside || stand_in(node, value) != value) return {};
     const auto fact = line_.facts.find(value);
     if (fact == line_.facts.end() || fact->second.sizes.empty()) return {};
     return fact->second.sizes[0] == line_.facts.at(line_.images()).sizes[0] ? fact->second.sizes
@@ -56,6 +61,7 @@ class Seam {
   const StraightLine& line_;
   const std::vector<Value*>& inputs_;
   std::unordered_set<const Value*> carrying_;
+  std::unordered_set<const Value*> inside_;  // the inputs, and what follows from them
 };
 
 // The nodes that `outputs` need and the seam's inputs do not give, in the line's order.
