@@ -41,11 +41,12 @@ struct Weights {
   std::vector<at::Tensor> all;
 };
 
-// Whether a weight is that of a linear layer.
-bool is_matrix(const Value* weight) {
+// Whether a weight is used as no position embedding is: as a linear layer's matrix, or as tokens put beside others.
+bool is_other_weight(const Value* weight) {
   return std::any_of(weight->uses().begin(), weight->uses().end(), [](const auto& use) {
-    return (use.offset == 1 && (is_aten(use.user, "linear") || is_aten(use.user, "matmul"))) ||
-           is_aten(use.user, "t") || (use.offset == 2 && is_aten(use.user, "addmm"));
+    const auto is = [&](const char* name) { return is_aten(use.user, name); };
+    return (use.offset == 1 && (is("linear") || is("matmul"))) || (use.offset == 2 && is("addmm")) || is("t") ||
+           is("expand") || is("expand_as") || is("repeat") || is("cat");
   });
 }
 
@@ -69,7 +70,7 @@ Weights read_weights(const Source& source) {
       for (const Value* output : node->outputs()) {
         if (!output->type()->isSubtypeOf(*c10::TensorType::get())) continue;
         if (node->kind() != prim::GetAttr && node->kind() != prim::Constant) continue;
-        if (is_matrix(output)) continue;
+        if (is_other_weight(output)) continue;
         if (const auto tensor = weight_of(output, source)) weights.all.push_back(*tensor);
       }
       for (auto* inner : node->blocks()) visit(inner);
