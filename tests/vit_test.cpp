@@ -424,7 +424,11 @@ TEST(VitMemory, NoAttentionMapIsEverStored) {
   for (const auto& name : methods.names()) {
     EXPECT_LT(largest([&] { explain(*vit, images, {1}, {methods.get(name)}); }), kAllowed) << name;
   }
-  EXPECT_LT(largest([&] { explain(*vit, images, {1, 2}, methods.choose(methods.names())); }), kAllowed) << "all at once";
+  EXPECT_LT(largest([&] {
+              explain(*vit, images, {1, 2}, methods.choose(methods.names()));
+            }),
+            kAllowed)
+      << "all at once";
   EXPECT_GT(largest([&] { vit->forward(images); }), size_t{1} << 20) << "nothing was recorded";
   c10::SetCPUAllocator(recording.inner, /*priority=*/100);
 }

@@ -73,8 +73,9 @@ class ZipFile {
     constexpr uint64_t kEndSize = 22;
     constexpr uint64_t kMostComment = 65535;
     if (size_ < kEndSize || number(read(0, 4), 0, 4) != kLocalHeader) {
-      throw ModelError(name_ +
-                       " is no TorchScript or torch.export archive; export the model with torch.jit.trace(model, images).save(...)");
+      throw ModelError(
+          name_ +
+          " is no TorchScript or torch.export archive; export the model with torch.jit.trace(model, images).save(...)");
     }
     const uint64_t tail_size = std::min(size_, kEndSize + kMostComment);
     const auto tail = read(size_ - tail_size, tail_size);
