@@ -344,6 +344,17 @@ GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(RefusedFixtureTest);
 INSTANTIATE_TEST_SUITE_P(Fixtures, RefusedFixtureTest, testing::ValuesIn(fixture_names(true)),
                          [](const auto& info) { return info.param; });
 
+/// tests/data/older was written by tests/oracle/make_older.py with torch 2.0.1.
+TEST(Fixtures, ArchivesOfAnOlderTorchGiveTheSame) {
+  const auto folder = fs::path(LEGRAD_TEST_DATA) / "older";
+  const auto images = legrad::read_npy(folder / "images.npy");
+  for (const auto* file : {"trace.pt", "script.pt"}) {
+    const auto vit = legrad::Vit::load(folder / file);
+    EXPECT_TRUE(close(vit.forward(images), legrad::read_npy(folder / "output.npy"), 1e-5, file));
+    EXPECT_TRUE(vit.structure().rows_restricted) << file;
+  }
+}
+
 /// A lost folder must not turn into fewer tests.
 TEST(Fixtures, CoverEveryHomeReadoutAndForm) {
   std::set<std::string> found;
