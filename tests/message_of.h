@@ -12,7 +12,7 @@ std::string message_of(Call call) {
   try {
     call();
   } catch (const Exception& error) {
-    const std::string message = error.what();
+    std::string message = error.what();
     EXPECT_EQ(message.find('\n'), std::string::npos) << "not one line: " << message;
     return message;
   }

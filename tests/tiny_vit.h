@@ -103,7 +103,8 @@ struct TinyVit {
     const auto qkv = at::linear(norm(x), w("qkv_w", l), w("qkv_b", l))
                          .reshape({x.size(0), x.size(1), 3, heads, width / heads})
                          .permute({2, 0, 3, 1, 4});
-    const double scale = 1 / std::sqrt(static_cast<double>(width / heads));
+    const int64_t head_width = width / heads;
+    const double scale = 1 / std::sqrt(static_cast<double>(head_width));
     return {(qkv[0].matmul(qkv[1].transpose(-2, -1)) * scale).softmax(-1), qkv[2]};
   }
 

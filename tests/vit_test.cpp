@@ -58,7 +58,9 @@ TEST_F(VitTest, GradientAtTheAttentionMapIsAFiniteDifference) {
   ASSERT_EQ(watcher.gradients.size(), 2);
   auto x = model_.embed(images_);
   for (int64_t l = 0; l < model_.blocks; ++l) {
-    const auto [a, v] = model_.attention(x, l);
+    const auto attended = model_.attention(x, l);
+    const auto& a = attended.first;
+    const auto& v = attended.second;
     const auto score = [&](const at::Tensor& map) {
       return model_.readout(model_.finish(x, map, v, l)).select(1, 3).sum().item<double>();
     };
