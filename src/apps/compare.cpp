@@ -1,7 +1,5 @@
 #include "apps/compare.h"
 
-#include <legrad/error.h>
-
 #include <CLI/CLI.hpp>
 #include <memory>
 
@@ -10,7 +8,7 @@ namespace {
 
 constexpr const char* kExamples =
     R"(Draws one figure: a row for each picture and target, the picture and a column for each method, with the targets'
-names and scores. All methods look at the same one forward pass.
+names and scores. All methods share one forward and one backward sweep.
 
 Examples:
   Every method on one picture, for the top prediction:
@@ -44,15 +42,7 @@ void add_output_options(CLI::App& command, CompareOptions& options) {
       ->check(CLI::Range(32, kMostCell))
       ->capture_default_str()
       ->group(kGroup);
-  command.add_option("--colormap", options.colormap, "jet, viridis or turbo")
-      ->option_text("NAME")
-      ->check(CLI::IsMember({"jet", "viridis", "turbo"}, CLI::ignore_case))
-      ->capture_default_str()
-      ->group(kGroup);
-  command.add_option("--alpha", options.alpha, "Weight of the colours over the picture, 0 to 1")
-      ->option_text("X")
-      ->capture_default_str()
-      ->group(kGroup);
+  add_overlay_options(command, options.overlay);
 }
 
 }  // namespace
@@ -72,9 +62,7 @@ void add_compare(CLI::App& program) {
   add_correction_options(command, options->correction);
   add_output_options(command, *options);
   command.callback([options] {
-    if (!(options->alpha >= 0 && options->alpha <= 1)) {  // true for NaN, which a range check lets pass
-      throw InputError("--alpha must lie in [0, 1]");
-    }
+    check_overlay_options(options->overlay);
     check_method_options(options->method);
     compare_methods(*options);
   });

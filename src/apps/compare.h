@@ -7,6 +7,7 @@
 #include "apps/correction.h"
 #include "apps/method.h"
 #include "apps/model.h"
+#include "apps/overlay_options.h"
 #include "apps/targets.h"
 
 namespace legrad::apps {
@@ -18,8 +19,7 @@ struct CompareOptions {
   CorrectionOptions correction;
   std::vector<std::string> images;
   std::string out;
-  std::string colormap = "jet";
-  double alpha = 0.5;
+  OverlayOptions overlay;
   int64_t cell = 224;  ///< pixels of a picture's longer side in the figure
   bool per_layer = false;
   bool json = false;

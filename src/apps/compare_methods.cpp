@@ -81,7 +81,7 @@ class Comparison {
     const at::Tensor heat = normalized(map.to(at::kCPU, at::kFloat));
     const at::Tensor seen =
         on_picture(heat, {image.size(0), image.size(1)}, model_.vit.structure().input, model_.bundle.preprocessing);
-    return overlay(image, seen, colormap(options_.colormap), options_.alpha);
+    return overlay(image, seen, colormap(options_.overlay.colormap), options_.overlay.alpha);
   }
   void add_layers(const at::Tensor& image, const at::Tensor& input, const ChosenTargets& chosen);
 

@@ -1,7 +1,5 @@
 #include "apps/explain.h"
 
-#include <legrad/error.h>
-
 #include <CLI/CLI.hpp>
 #include <memory>
 
@@ -36,15 +34,7 @@ void add_output_options(CLI::App& command, ExplainOptions& options) {
       ->option_text("DIR")
       ->group(kGroup)
       ->required();
-  command.add_option("--colormap", options.colormap, "jet, viridis or turbo")
-      ->option_text("NAME")
-      ->check(CLI::IsMember({"jet", "viridis", "turbo"}, CLI::ignore_case))
-      ->capture_default_str()
-      ->group(kGroup);
-  command.add_option("--alpha", options.alpha, "Weight of the colours over the picture, 0 to 1")
-      ->option_text("X")
-      ->capture_default_str()
-      ->group(kGroup);
+  add_overlay_options(command, options.overlay);
 }
 
 }  // namespace
@@ -83,9 +73,7 @@ void add_explain(CLI::App& program) {
     if (images->empty() && array->empty()) {
       throw CLI::RequiredError("--image or --input-npy");
     }
-    if (!(options->alpha >= 0 && options->alpha <= 1)) {  // true for NaN, which a range check lets pass
-      throw InputError("--alpha must lie in [0, 1]");
-    }
+    check_overlay_options(options->overlay);
     check_method_options(options->method);
     array->empty() ? explain_pictures(*options) : explain_array(*options);
   });

@@ -6,6 +6,7 @@
 #include "apps/correction.h"
 #include "apps/method.h"
 #include "apps/model.h"
+#include "apps/overlay_options.h"
 #include "apps/targets.h"
 
 namespace legrad::apps {
@@ -18,8 +19,7 @@ struct ExplainOptions {
   std::vector<std::string> images;
   std::string input_npy;
   std::string out;
-  std::string colormap = "jet";
-  double alpha = 0.5;
+  OverlayOptions overlay;
   bool npy = false;
 };
 

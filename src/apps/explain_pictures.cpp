@@ -60,7 +60,7 @@ void PictureExplainer::explain(const std::string& picture) {
     const std::string& name = chosen.names[0][static_cast<size_t>(k)];
     const at::Tensor map = on_picture(heat[k], {image.size(0), image.size(1)}, size, preprocessing);
     const std::filesystem::path file = files_.overlay(stem, name);
-    write_image(file, overlay(image, map, colormap(options_.colormap), options_.alpha));
+    write_image(file, overlay(image, map, colormap(options_.overlay.colormap), options_.overlay.alpha));
     rows_.push_back({one_line(picture), one_line(name), score_text(scores[k].item<double>()), one_line(file.string())});
     if (options_.npy) {
       maps.push_back(map);
