@@ -15,8 +15,9 @@ enum class Readout {
   kAuto,       ///< token mean where the model reads one row (a class token), the model's own elsewhere
   kModel,      ///< the model's own
   kTokenMean,  ///< the model's own on the mean of all tokens
-  kPublished,  ///< as in the published code: the token mean (CLIP); for attentional poolers the model's own without the
-  ///< final norm, before the pooler (SigLIP) or behind it (CoCa, whose targets are compared by dot product)
+  /// As in the published code: the token mean (CLIP); for attentional poolers the model's own without the final norm,
+  /// before the pooler (SigLIP) or behind it (CoCa, whose targets are compared by dot product).
+  kPublished,
 };
 
 struct LegradOptions {
