@@ -13,10 +13,13 @@ if(LEGRAD_WITH_OPENCV)
   install(TARGETS legrad_image EXPORT legradImageTargets COMPONENT development)
   install(EXPORT legradImageTargets NAMESPACE legrad:: DESTINATION ${config_folder} COMPONENT development)
 endif()
+if(NOT LEGRAD_WITH_OPENCV)
+  set(without_image REGEX "/legrad/image(\\.h|/)" EXCLUDE)
+endif()
 install(DIRECTORY include/legrad
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
   COMPONENT development
-  FILES_MATCHING PATTERN "*.h")
+  FILES_MATCHING PATTERN "*.h" ${without_image})
 
 configure_package_config_file(cmake/legradConfig.cmake.in ${PROJECT_BINARY_DIR}/legradConfig.cmake
   INSTALL_DESTINATION ${config_folder})

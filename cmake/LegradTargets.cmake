@@ -19,6 +19,12 @@ function(legrad_reuse_precompiled_torch target)
   target_precompile_headers(${target} REUSE_FROM legrad)
 endfunction()
 
+# Sources of the library, in the calling folder, that include a few of torch's headers only and compile faster without
+# the precompiled one.
+function(legrad_compile_without_precompiled_torch)
+  set_source_files_properties(${ARGN} TARGET_DIRECTORY legrad PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
+endfunction()
+
 # A program of this project, put in <build>/bin, which finds torch's libraries when installed too. (Named outright:
 # CMake's INSTALL_RPATH_USE_LINK_PATH leaves out what lies inside the checkout, as .deps/ does.)
 function(legrad_add_program target)

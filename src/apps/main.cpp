@@ -8,10 +8,10 @@
 #include <iostream>
 #include <string>
 
-#include "apps/compare.h"
-#include "apps/explain.h"
+#include "apps/commands/compare.h"
+#include "apps/commands/explain.h"
+#include "apps/commands/inspect.h"
 #include "apps/help.h"
-#include "apps/inspect.h"
 #include "apps/terminal.h"
 
 namespace {

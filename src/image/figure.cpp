@@ -1,14 +1,14 @@
 #include <ATen/ops/empty.h>
 #include <c10/util/StringUtil.h>
 #include <legrad/error.h>
-#include <legrad/figure.h>
+#include <legrad/image/figure.h>
 
 #include <algorithm>
 #include <opencv2/core.hpp>
 #include <opencv2/imgproc.hpp>
 
 #include "image/check_image.h"
-#include "image/text.h"
+#include "image/letters.h"
 
 namespace legrad {
 namespace {

@@ -6,10 +6,10 @@
 
 #include <unordered_set>
 
-#include "graph/cut.h"
-#include "graph/free_sizes.h"
-#include "graph/rewrite.h"
-#include "graph/stream.h"
+#include "graph/passes/cut.h"
+#include "graph/passes/free_sizes.h"
+#include "graph/passes/rewrite.h"
+#include "graph/passes/stream.h"
 #include "model/measure.h"
 
 namespace legrad::model {

@@ -2,8 +2,8 @@
 
 #include <memory>
 
-#include "graph/source.h"
-#include "graph/straighten.h"
+#include "graph/ir/source.h"
+#include "graph/passes/straighten.h"
 #include "model/network.h"
 
 namespace legrad::model {

@@ -5,10 +5,10 @@
 #include <functional>
 #include <map>
 
-#include "graph/input_size.h"
-#include "graph/rewrite.h"
-#include "graph/source.h"
-#include "graph/straighten.h"
+#include "graph/passes/input_size.h"
+#include "graph/passes/rewrite.h"
+#include "graph/passes/straighten.h"
+#include "graph/read/open.h"
 #include "model/build.h"
 #include "model/grad_scope.h"
 #include "model/resize.h"

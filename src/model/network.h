@@ -9,8 +9,8 @@
 #include <optional>
 #include <vector>
 
-#include "graph/program.h"
-#include "graph/source.h"
+#include "graph/ir/program.h"
+#include "graph/ir/source.h"
 
 namespace legrad::model {
 

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "graph/positions.h"
-#include "graph/straighten.h"
+#include "graph/passes/positions.h"
+#include "graph/passes/straighten.h"
 #include "model/build.h"
 
 namespace legrad::model {

@@ -1,0 +1,138 @@
+#include "apps/commands/describe.h"
+
+#include <c10/util/StringUtil.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "apps/options/values.h"
+#include "apps/terminal.h"
+
+namespace legrad::apps {
+namespace {
+
+const char* to_string(Preprocessing::Resize resize) {
+  return resize == Preprocessing::Resize::kSquash ? "squash" : "shortest_edge_crop";
+}
+
+const char* to_string(Preprocessing::Interpolation interpolation) {
+  return interpolation == Preprocessing::Interpolation::kBicubic ? "bicubic" : "bilinear";
+}
+
+/// "12 x sdpa", or "10 x sdpa, 2 x softmax".
+std::string counted(const std::vector<std::string>& words) {
+  std::vector<std::pair<std::string, int>> counts;
+  for (const std::string& word : words) {
+    const auto found = std::ranges::find(counts, word, &std::pair<std::string, int>::first);
+    if (found == counts.end()) {
+      counts.emplace_back(word, 1);
+    } else {
+      ++found->second;
+    }
+  }
+  std::string text;
+  for (const auto& [word, count] : counts) {
+    text += c10::str(text.empty() ? "" : ", ", count, " x ", word);
+  }
+  return text;
+}
+
+/// The first few of a list, and how many there are.
+template <class Item>
+std::string some(const std::vector<Item>& items) {
+  constexpr size_t kShown = 6;
+  std::string text;
+  for (size_t i = 0; i < std::min(items.size(), kShown); ++i) {
+    text += c10::str(i == 0 ? "" : ", ", items[i]);
+  }
+  return items.size() > kShown ? text + ", ... (" + std::to_string(items.size()) + ")" : text;
+}
+
+std::string numbers(const std::array<double, 3>& values) {
+  return c10::str(values[0], ", ", values[1], ", ", values[2]);
+}
+
+std::string readout(const Structure& structure) {
+  if (structure.pooler_heads > 0) {
+    return c10::str(legrad::to_string(structure.readout), ", ", structure.pooler_queries,
+                    structure.pooler_queries == 1 ? " query, " : " queries, ", structure.pooler_heads, " heads");
+  }
+  return c10::str(legrad::to_string(structure.readout), structure.readout_rows.size() == 1 ? ", row " : ", rows ",
+                  some(structure.readout_rows), " of the last tokens");
+}
+
+}  // namespace
+
+std::string describe_text(const LoadedModel& model) {
+  const Bundle& bundle = model.bundle;
+  const Preprocessing& preprocessing = bundle.preprocessing;
+  const Structure& s = model.vit.structure();
+  std::vector<std::vector<std::string>> rows = {
+      {"model", one_line(bundle.name)},
+      {"file", one_line(bundle.vision.string())},
+      {"exporter", one_line(s.exporter)},
+      {"input", c10::str(s.channels, " x ", s.input.height, " x ", s.input.width)},
+      {"patch grid", c10::str(s.grid.rows, " x ", s.grid.columns)},
+      {"tokens", c10::str(s.tokens, ", ", s.prefix_tokens, " of them prefix tokens")},
+      {"blocks", c10::str(s.blocks, ", ", s.heads, " heads, width ", s.width)},
+      {"attention", counted(s.attention)},
+      {"readout", readout(s)},
+      {"batch", s.batch_of_one ? "of one image, so images go one by one" : "any"},
+      {"gradients", s.rows_restricted ? "on the readout rows alone" : "on all rows"},
+      {"token mean", s.mean_pushed ? "taken before a block's last linear layer" : "taken of a block's output"},
+      {"output", c10::str(s.output_width,
+                          bundle.gives_embedding() || s.normalized_output ? " numbers of an embedding" : " entries")},
+      {"labels", bundle.labels.empty() ? "none" : one_line(some(bundle.labels))},
+      {"preprocessing", c10::str(to_string(preprocessing.resize), ", ", to_string(preprocessing.interpolation),
+                                 ", mean ", numbers(preprocessing.mean), ", std ", numbers(preprocessing.std))},
+      {"parameters", std::to_string(s.parameters)},
+      {"dtype", dtype_name(s.dtype)},
+      {"device", s.device.str()},
+  };
+  return table(rows);
+}
+
+std::string describe_json(const LoadedModel& model) {
+  const Bundle& bundle = model.bundle;
+  const Preprocessing& preprocessing = bundle.preprocessing;
+  const Structure& s = model.vit.structure();
+  const nlohmann::ordered_json json = {
+      {"name", bundle.name},
+      {"vision", bundle.vision.string()},
+      {"kind", bundle.kind},
+      {"exporter", s.exporter},
+      {"input", {{"height", s.input.height}, {"width", s.input.width}}},
+      {"channels", s.channels},
+      {"blocks", s.blocks},
+      {"heads", s.heads},
+      {"width", s.width},
+      {"tokens", s.tokens},
+      {"grid", {{"rows", s.grid.rows}, {"columns", s.grid.columns}}},
+      {"prefix_tokens", s.prefix_tokens},
+      {"patch_positions", s.patch_positions},
+      {"readout", legrad::to_string(s.readout)},
+      {"readout_rows", s.readout_rows},
+      {"pooler_heads", s.pooler_heads},
+      {"pooler_queries", s.pooler_queries},
+      {"attention", s.attention},
+      {"batch_of_one", s.batch_of_one},
+      {"rows_restricted", s.rows_restricted},
+      {"mean_pushed", s.mean_pushed},
+      {"normalized_output", s.normalized_output},
+      {"output_width", s.output_width},
+      {"parameters", s.parameters},
+      {"dtype", dtype_name(s.dtype)},
+      {"device", s.device.str()},
+      {"labels", bundle.labels},
+      {"preprocessing",
+       {{"mean", preprocessing.mean},
+        {"std", preprocessing.std},
+        {"interpolation", to_string(preprocessing.interpolation)},
+        {"resize", to_string(preprocessing.resize)}}},
+  };
+  // File names need not be UTF-8.
+  return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace legrad::apps

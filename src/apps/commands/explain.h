@@ -1,0 +1,35 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "apps/options/correction.h"
+#include "apps/options/method.h"
+#include "apps/options/model.h"
+#include "apps/options/overlay.h"
+#include "apps/options/targets.h"
+
+namespace legrad::apps {
+
+struct ExplainOptions {
+  ModelOptions model;
+  TargetOptions target;
+  MethodOptions method;
+  CorrectionOptions correction;
+  std::vector<std::string> images;
+  std::string input_npy;
+  std::string out;
+  OverlayOptions overlay;
+  bool npy = false;
+};
+
+/// Adds `legrad explain`.
+void add_explain(CLI::App& program);
+
+/// Explains pictures: overlays, and maps if asked for. Everything given is checked before the first file is written.
+void explain_pictures(const ExplainOptions& options);
+
+/// Explains an array that is preprocessed already: raw.npy.
+void explain_array(const ExplainOptions& options);
+
+}  // namespace legrad::apps

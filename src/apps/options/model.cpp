@@ -1,0 +1,90 @@
+#include "apps/options/model.h"
+
+#include <ATen/Parallel.h>
+#include <legrad/error.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <utility>
+
+#include "apps/options/values.h"
+#include "apps/terminal.h"
+
+namespace legrad::apps {
+
+void add_model_options(CLI::App& command, ModelOptions& options) {
+  constexpr const char* kGroup = "Model";
+  constexpr int kMaxThreads = 1024;
+  command.add_option("--model", options.model, "Folder with a manifest.json, or a TorchScript or torch.export file")
+      ->option_text("DIR|FILE")
+      ->group(kGroup)
+      ->required();
+  command.add_option("--size", options.size, "Input size, height x width [what the manifest, else the file says]")
+      ->option_text("HxW")
+      ->group(kGroup);
+  command.add_option("--mean", options.mean, "Mean of red, green and blue in [0, 1] [the manifest's, else ImageNet's]")
+      ->option_text("R,G,B")
+      ->expected(1, 3)
+      ->group(kGroup);
+  command
+      .add_option("--std", options.std, "Standard deviation of red, green and blue [the manifest's, else ImageNet's]")
+      ->option_text("R,G,B")
+      ->expected(1, 3)
+      ->group(kGroup);
+  command.add_option("--device", options.device, "auto (a GPU if there is one), cpu, cuda or cuda:i")
+      ->option_text("NAME")
+      ->capture_default_str()
+      ->group(kGroup);
+  command.add_option("--dtype", options.dtype, "float32, bfloat16, float16 or float64 [the file's]")
+      ->option_text("NAME")
+      ->group(kGroup);
+  command.add_option("--threads", options.threads, "CPU threads [all cores]")
+      ->option_text("N")
+      ->check(CLI::Range(1, kMaxThreads))
+      ->group(kGroup);
+}
+
+Bundle open_bundle(const ModelOptions& options) {
+  Bundle bundle = Bundle::open(options.model);
+  if (!options.mean.empty()) {
+    bundle.preprocessing.mean = parse_channels("--mean", options.mean);
+  }
+  if (!options.std.empty()) {
+    bundle.preprocessing.std = parse_channels("--std", options.std);
+    if (std::ranges::any_of(bundle.preprocessing.std, [](double value) { return value <= 0; })) {
+      throw InputError("--std must be above 0");
+    }
+  }
+  return bundle;
+}
+
+void check_channels(const Structure& structure) {
+  if (structure.channels != 3) {
+    throw InputError("the model takes images of " + std::to_string(structure.channels) +
+                     " channels, pictures have 3; explain an array with legrad explain --input-npy");
+  }
+}
+
+LoadedModel load_model(const ModelOptions& options, Bundle bundle, std::optional<ImageSize> image_size) {
+  LoadOptions load;
+  load.input_size = bundle.preprocessing.size;
+  if (image_size) {
+    load.input_size = image_size;
+  }
+  if (!options.size.empty()) {
+    load.input_size = parse_size("--size", options.size);
+  }
+  if (!options.dtype.empty()) {
+    load.dtype = parse_dtype(options.dtype);
+  }
+  load.device = parse_device(options.device);
+  if (options.threads > 0) {
+    at::set_num_threads(options.threads);
+  }
+  const QuietStderr quiet;
+  Vit vit = Vit::load(bundle.vision, load);
+  bundle.check(vit.structure());
+  return {std::move(bundle), std::move(vit)};
+}
+
+}  // namespace legrad::apps

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "graph/ir/ir.h"
+#include "graph/ir/program.h"
+
+namespace legrad::graph {
+
+/// What evaluating a model's graph once may cost. Generous for the largest vision transformers, and small enough that an
+/// archive that loops for ever or asks for terabytes is refused within seconds.
+struct Limits {
+  int64_t nodes = 100'000;           ///< operators executed
+  int64_t trips = 1'000;             ///< of one loop
+  int64_t bytes = int64_t{1} << 32;  ///< of one result
+  int64_t list_elements = 1 << 20;   ///< of one list
+};
+
+/// Throws `ModelError` unless a node is what a model's forward may hold: pure tensor operators of aten and the arithmetic
+/// of sizes around them. Judged by property (namespace, schema, purity, determinism), not by a list of what was seen.
+void check_allowed(const Node* node);
+
+/// Checks every node of a graph, those in branches and loops too.
+void check_allowed(const Graph& graph);
+
+/// Whether an operator only asks for the shape, type or place of a tensor, never for what is in it.
+bool is_shape_query(const Node* node);
+
+/// For an operator that writes into its first argument (`add_`): the name of the one that does not (`aten::add`). Empty
+/// for an operator that writes into nothing. Throws `ModelError` for any other kind of writing.
+std::string functional_name(const Node* node);
+
+/// Runs a node's step, after a dry run on shapes alone has shown that its results stay within the limits.
+void run_bounded(const Node* node, const Step& step, std::vector<c10::IValue>& stack, const Limits& limits);
+
+}  // namespace legrad::graph

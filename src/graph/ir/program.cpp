@@ -1,0 +1,169 @@
+#include "graph/ir/program.h"
+
+#include <legrad/error.h>
+#include <torch/csrc/jit/ir/constants.h>
+#include <torch/csrc/jit/runtime/operator.h>
+
+#include <utility>
+
+#include "graph/ir/linear.h"
+
+namespace legrad::graph {
+namespace {
+
+using Stack = std::vector<c10::IValue>;
+
+// Lists and tuples are instructions of TorchScript's interpreter, not operators, so they are spelled out here.
+void construct_list(const c10::ListType& type, Stack& stack) {
+  c10::impl::GenericList list(type.getElementType());
+  for (auto& value : stack) list.push_back(std::move(value));
+  stack.clear();
+  stack.push_back(typed_list(list));
+}
+
+void construct_dict(const c10::DictType& type, Stack& stack) {
+  c10::impl::GenericDict dict(type.getKeyType(), type.getValueType());
+  for (size_t i = 0; i + 1 < stack.size(); i += 2) dict.insert_or_assign(stack[i], stack[i + 1]);
+  stack.clear();
+  stack.emplace_back(std::move(dict));
+}
+
+}  // namespace
+
+c10::IValue typed_list(const c10::impl::GenericList& list) {
+  const auto element = list.elementType();
+  if (element->isSubtypeOf(*c10::TensorType::get())) return c10::impl::toTypedList<at::Tensor>(list);
+  switch (element->kind()) {
+    case c10::TypeKind::IntType:
+      return c10::impl::toTypedList<int64_t>(list);
+    case c10::TypeKind::FloatType:
+      return c10::impl::toTypedList<double>(list);
+    case c10::TypeKind::BoolType:
+      return c10::impl::toTypedList<bool>(list);
+    default:
+      return list;
+  }
+}
+
+Step make_step(Node* node) {
+  switch (node->kind()) {
+    case prim::ListConstruct: {
+      const auto type = node->output()->type()->expect<c10::ListType>();
+      return [type](Stack& stack) { construct_list(*type, stack); };
+    }
+    case prim::DictConstruct: {
+      const auto type = node->output()->type()->expect<c10::DictType>();
+      return [type](Stack& stack) { construct_dict(*type, stack); };
+    }
+    case prim::TupleConstruct:
+      return [](Stack& stack) {
+        auto tuple = c10::ivalue::Tuple::create(std::move(stack));
+        stack.clear();
+        stack.emplace_back(std::move(tuple));
+      };
+    case prim::ListUnpack:
+    case prim::TupleUnpack: {
+      const auto count = node->outputs().size();
+      return [count](Stack& stack) {
+        const auto packed = std::move(stack.back());
+        stack.clear();
+        if (packed.isTuple()) {
+          for (const auto& element : packed.toTupleRef().elements()) stack.push_back(element);
+        } else {
+          const auto list = packed.toListRef();
+          stack.insert(stack.end(), list.begin(), list.end());
+        }
+        if (stack.size() != count) {
+          throw Error("expected " + std::to_string(count) + " elements to unpack, got " + std::to_string(stack.size()));
+        }
+      };
+    }
+    case prim::unchecked_cast:
+      return [](Stack&) {};
+    case aten::linear:
+      return [](Stack& stack) {
+        auto output = graph::linear(stack[0].toTensor(), stack[1].toTensor(), stack[2].toOptional<at::Tensor>());
+        stack.clear();
+        stack.emplace_back(std::move(output));
+      };
+    default:
+      break;
+  }
+  auto operation = node->getOperation();
+  if (node->maybeSchema() && node->schema().is_vararg()) {
+    const auto count = static_cast<int64_t>(node->inputs().size());
+    return [operation = std::move(operation), count](Stack& stack) mutable {
+      stack.emplace_back(count);
+      operation(stack);
+    };
+  }
+  return [operation = std::move(operation)](Stack& stack) mutable { operation(stack); };
+}
+
+Program::Program(std::shared_ptr<Graph> graph, std::string name) : graph_(std::move(graph)), name_(std::move(name)) {
+  std::unordered_map<const Value*, int> place;
+  const auto reserve = [&](const Value* value) {
+    const int at = static_cast<int>(registers_.size());
+    registers_.emplace_back();
+    place.emplace(value, at);
+    return at;
+  };
+  inputs_ = graph_->inputs().size();
+  for (const Value* input : graph_->inputs()) reserve(input);
+  std::unordered_map<int, std::pair<size_t, size_t>> last;  // register -> the instruction and input that read it last
+  for (Node* node : graph_->nodes()) {
+    if (node->kind() == prim::Constant) {
+      registers_[reserve(node->output())] = torch::jit::toIValue(node->output()).value();
+      continue;
+    }
+    Instruction instruction{make_step(node), node, {}, {}, {}};
+    for (const Value* input : node->inputs()) {
+      const int at = place.at(input);
+      if (input->node()->kind() != prim::Constant) last[at] = {instructions_.size(), instruction.inputs.size()};
+      instruction.inputs.push_back(at);
+    }
+    instruction.moves.assign(instruction.inputs.size(), false);
+    for (const Value* output : node->outputs()) instruction.outputs.push_back(output->hasUses() ? reserve(output) : -1);
+    instructions_.push_back(std::move(instruction));
+  }
+  for (const Value* output : graph_->outputs()) {
+    outputs_.push_back(place.at(output));
+    last.erase(outputs_.back());
+  }
+  for (const auto& [at, where] : last) instructions_[where.first].moves[where.second] = true;
+}
+
+std::vector<at::Tensor> Program::operator()(const std::vector<at::Tensor>& inputs) const {
+  if (inputs.size() != inputs_) {
+    throw std::logic_error(name_ + ": " + std::to_string(inputs_) + " inputs expected, got " +
+                           std::to_string(inputs.size()));
+  }
+  auto registers = registers_;
+  for (size_t i = 0; i < inputs.size(); ++i) registers[i] = inputs[i];
+  Stack stack;
+  for (const auto& instruction : instructions_) {
+    stack.clear();
+    for (size_t i = 0; i < instruction.inputs.size(); ++i) {
+      auto& from = registers[instruction.inputs[i]];
+      if (instruction.moves[i]) {
+        stack.push_back(std::move(from));
+      } else {
+        stack.push_back(from);
+      }
+    }
+    try {
+      instruction.step(stack);
+    } catch (const std::exception& error) {
+      throw Error(name_ + ": " + describe(instruction.node) + " failed: " + first_line(error));
+    }
+    for (size_t i = 0; i < instruction.outputs.size(); ++i) {
+      if (instruction.outputs[i] >= 0) registers[instruction.outputs[i]] = std::move(stack[i]);
+    }
+  }
+  std::vector<at::Tensor> outputs;
+  outputs.reserve(outputs_.size());
+  for (const int at : outputs_) outputs.push_back(registers[at].toTensor());
+  return outputs;
+}
+
+}  // namespace legrad::graph

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <ATen/core/ivalue.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "graph/ir/ir.h"
+
+namespace legrad::graph {
+
+/// Runs one node of a straight line on values. Shared by the straightener and by programs.
+using Step = std::function<void(std::vector<c10::IValue>& stack)>;
+
+/// A list as operators expect it: of tensors, numbers or truth values where its element type says so.
+c10::IValue typed_list(const c10::impl::GenericList& list);
+
+/// The step of a node without blocks: an operator's kernel, or the making and taking apart of a list or tuple. The node
+/// must outlive the step.
+Step make_step(Node* node);
+
+/// A straight-line graph, ready to run: no branches, no profiling, values freed after their last use. Immutable; may run in
+/// many threads at once. Under grad mode autograd records it as it records any eager code.
+class Program {
+ public:
+  Program() = default;
+
+  /// `name` says in error messages what this program is, as in "block 3, tail".
+  Program(std::shared_ptr<Graph> graph, std::string name);
+
+  explicit operator bool() const { return graph_ != nullptr; }
+  size_t inputs() const { return inputs_; }
+
+  /// Runs on tensors and returns the outputs. Throws `Error` with the operator that failed and why.
+  std::vector<at::Tensor> operator()(const std::vector<at::Tensor>& inputs) const;
+
+ private:
+  struct Instruction {
+    Step step;
+    const Node* node = nullptr;
+    std::vector<int> inputs;   ///< registers
+    std::vector<bool> moves;   ///< whether that input is used here for the last time
+    std::vector<int> outputs;  ///< registers; -1 where nobody reads it
+  };
+
+  std::shared_ptr<Graph> graph_;  // keeps the nodes alive that instructions point to
+  std::string name_;
+  size_t inputs_ = 0;
+  std::vector<c10::IValue> registers_;  // constants in place, everything else empty
+  std::vector<Instruction> instructions_;
+  std::vector<int> outputs_;
+};
+
+}  // namespace legrad::graph

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <ATen/core/ivalue.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "graph/ir/ir.h"
+
+namespace legrad::graph {
+
+/// One argument of a model's forward.
+struct Argument {
+  std::string name;
+  std::string type;  ///< as the exporter writes it
+  /// What it is bound to: the module itself, a default; none if a caller must give it.
+  std::optional<c10::IValue> value{};
+  std::vector<int64_t> sizes{};  ///< of the tensor it was exported with; empty where the file does not tell
+};
+
+/// A model's forward as its file gives it, whatever the kind of file. Every operator was looked at; nothing has run.
+struct Source {
+  std::string description;       ///< as in "TorchScript"
+  std::shared_ptr<Graph> graph;  ///< calls inlined; an input for each argument
+  std::vector<Argument> arguments;
+  std::vector<at::Tensor> weights;  ///< parameters, buffers and constants, on the CPU
+};
+
+/// The index of the argument that takes the images: what the first convolution reads, or else the first open argument.
+size_t images_argument(const Source& source);
+
+/// Moves the weights to a device, and those of the first dtype to the second, in place.
+void convert(Source& source, c10::Device device, c10::ScalarType from, c10::ScalarType to);
+
+}  // namespace legrad::graph

@@ -1,0 +1,223 @@
+#include "graph/passes/cut.h"
+
+#include <legrad/error.h>
+#include <torch/csrc/jit/ir/constants.h>
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "graph/passes/stream.h"
+
+namespace legrad::graph {
+namespace {
+
+// A copy of a piece of the line, and where each of the line's values went.
+struct Piece {
+  std::shared_ptr<Graph> graph = std::make_shared<Graph>();
+  std::unordered_map<const Value*, Value*> copies;
+};
+
+// What a piece is cut along: its inputs, and where sizes are read from. A size of a tensor outside the piece is the size of
+// an input of the same shape, so that it follows the piece's own batch and rows.
+class Seam {
+ public:
+  Seam(const StraightLine& line, const std::vector<Value*>& inputs)
+      : line_(line), inputs_(inputs), carrying_(carriers(line)), inside_(inputs.begin(), inputs.end()) {
+    for (const Node* node : line.graph->nodes()) {
+      const auto is_inside = [&](const Value* value) { return inside_.count(value) > 0; };
+      if (std::none_of(node->inputs().begin(), node->inputs().end(), is_inside)) continue;
+      inside_.insert(node->outputs().begin(), node->outputs().end());
+    }
+  }
+
+  bool is_input(const Value* value) const { return std::find(inputs_.begin(), inputs_.end(), value) != inputs_.end(); }
+
+  /// The value a node reads in the piece in place of `value`.
+  const Value* stand_in(const Node* node, const Value* value) const {
+    if (!is_shape_query(node) || is_input(value) || value == line_.images() || carrying_.count(value) == 0)
+      return value;
+    const auto fact = line_.facts.find(value);
+    if (fact == line_.facts.end()) return value;
+    for (const Value* input : inputs_) {
+      if (line_.facts.at(input).sizes == fact->second.sizes) return input;
+    }
+    return line_.facts.at(line_.images()).sizes == fact->second.sizes ? line_.images() : value;
+  }
+
+  /// The sizes of a tensor [B, ...] outside the piece, which no input has, if a node asks for them: all but the first do
+  /// not depend on the batch. Empty otherwise.
+  std::vector<int64_t> outer_sizes(const Node* node) const {
+    if (!is_aten(node, "size")) return {};
+    const Value* value = node->input(0);
+    const bool outside = inside_.count(value) == 0 && value != line_.images() && carrying_.count(value) > 0;
+    if (!outside || stand_in(node, value) != value) return {};
+    const auto fact = line_.facts.find(value);
+    if (fact == line_.facts.end() || fact->second.sizes.empty()) return {};
+    return fact->second.sizes[0] == line_.facts.at(line_.images()).sizes[0] ? fact->second.sizes
+                                                                            : std::vector<int64_t>();
+  }
+
+ private:
+  const StraightLine& line_;
+  const std::vector<Value*>& inputs_;
+  std::unordered_set<const Value*> carrying_;
+  std::unordered_set<const Value*> inside_;  // the inputs, and what follows from them
+};
+
+// The nodes that `outputs` need and the seam's inputs do not give, in the line's order.
+std::vector<Node*> needed(const StraightLine& line, const Seam& seam, const std::vector<Value*>& outputs) {
+  std::unordered_set<const Value*> wanted;
+  const auto want = [&](const Value* value) {
+    if (!seam.is_input(value)) wanted.insert(value);
+  };
+  for (const Value* output : outputs) want(output);
+  std::vector<Node*> nodes;
+  for (Node* node : line.graph->nodes().reverse()) {
+    const auto is_wanted = [&](const Value* value) { return wanted.count(value) > 0; };
+    if (std::none_of(node->outputs().begin(), node->outputs().end(), is_wanted)) continue;
+    nodes.push_back(node);
+    if (!seam.outer_sizes(node).empty()) continue;
+    for (const Value* input : node->inputs()) want(seam.stand_in(node, input));
+  }
+  std::reverse(nodes.begin(), nodes.end());
+  return nodes;
+}
+
+// What a node asking for sizes gives, written out, with the batch of the images.
+Value* written_sizes(Graph& graph, const Node* node, const std::vector<int64_t>& sizes, Value* images) {
+  const auto size = [&](size_t at) {
+    if (at > 0) return graph.insertConstant(sizes.at(at));
+    Node* batch = graph.create(c10::Symbol::aten("size"), {images, graph.insertConstant(int64_t{0})}, 1);
+    batch->output()->setType(c10::IntType::get());
+    return graph.insertNode(batch)->output();
+  };
+  if (node->inputs().size() == 2) {
+    const auto dim = torch::jit::toIValue(node->input(1)).value().toInt();
+    return size(static_cast<size_t>(dim < 0 ? dim + static_cast<int64_t>(sizes.size()) : dim));
+  }
+  std::vector<Value*> list;
+  for (size_t at = 0; at < sizes.size(); ++at) list.push_back(size(at));
+  return graph.insertNode(graph.createList(c10::IntType::get(), list))->output();
+}
+
+Piece copy_piece(const StraightLine& line, const std::vector<Value*>& inputs, const std::vector<Value*>& outputs,
+                 const std::string& name) {
+  const Seam seam(line, inputs);
+  Piece piece;
+  const auto add_input = [&](const Value* value) {
+    Value* input = piece.graph->addInput();
+    input->setType(value->type());
+    return input;
+  };
+  for (const Value* value : inputs) piece.copies[value] = add_input(value);
+  piece.copies.emplace(line.images(), add_input(line.images()));
+  for (Node* node : needed(line, seam, outputs)) {
+    if (const auto sizes = seam.outer_sizes(node); !sizes.empty()) {
+      piece.copies[node->output()] = written_sizes(*piece.graph, node, sizes, piece.copies.at(line.images()));
+      continue;
+    }
+    std::vector<Value*> copied;
+    for (const Value* input : node->inputs()) {
+      if (input == line.images() && !seam.is_input(input) && !is_shape_query(node)) {
+        throw ModelError(name + " depends on the images by another way than its tokens (" + describe(node) + ")");
+      }
+      copied.push_back(piece.copies.at(seam.stand_in(node, input)));
+    }
+    Node* made = piece.graph->create(node->kind(), copied, node->outputs().size());
+    made->copyAttributes(*node);
+    made->setScope(node->scope());
+    for (size_t i = 0; i < node->outputs().size(); ++i) {
+      made->outputs()[i]->setType(node->outputs()[i]->type());
+      piece.copies[node->outputs()[i]] = made->outputs()[i];
+    }
+    piece.graph->insertNode(made);
+  }
+  return piece;
+}
+
+// Builds the mean over tokens of a value of the piece, [B, N, k] -> [B, 1, k].
+class MeanPusher {
+ public:
+  MeanPusher(const StraightLine& line, const Piece& piece) : line_(line), piece_(piece) {}
+
+  Value* mean(Value* value) {
+    Node* node = value->node();
+    const bool only_here = std::count_if(value->uses().begin(), value->uses().end(), [&](const auto& use) {
+                             return piece_.copies.count(use.user->outputs()[0]) > 0;
+                           }) <= 1;
+    if (is_tokens(value) && piece_.copies.count(value) > 0 && only_here) {
+      if (is_aten(node, "add") && node->inputs().size() == 3) {
+        return call(node, {term(node->input(0)), term(node->input(1)), copy(node->input(2))});
+      }
+      if (is_aten(node, "mul") && is_channel_constant(node->input(1)) && is_tokens(node->input(0))) {
+        return call(node, {mean(node->input(0)), copy(node->input(1))});
+      }
+      if (is_aten(node, "linear") && is_tokens(node->input(0))) {
+        return call(node, {mean(node->input(0)), copy(node->input(1)), copy(node->input(2))});
+      }
+    }
+    return plain_mean(value);
+  }
+
+ private:
+  // One side of an add: tokens, or something that is the same for all tokens.
+  Value* term(Value* value) { return is_channel_constant(value) ? copy(value) : mean(value); }
+
+  bool is_tokens(const Value* value) const {
+    const auto it = line_.facts.find(value);
+    return it != line_.facts.end() && it->second.sizes.size() == 3;
+  }
+
+  bool is_channel_constant(const Value* value) const {
+    const auto constant = torch::jit::toIValue(value);
+    if (!constant || !constant->isTensor()) return false;
+    const auto sizes = constant->toTensor().sizes();
+    return sizes.size() <= 1 || std::all_of(sizes.begin(), sizes.end() - 1, [](int64_t size) { return size == 1; });
+  }
+
+  Value* copy(const Value* value) {
+    const auto it = piece_.copies.find(value);
+    if (it != piece_.copies.end()) return it->second;
+    return piece_.graph->insertConstant(torch::jit::toIValue(value).value());
+  }
+
+  Value* call(Node* like, const std::vector<Value*>& inputs) {
+    Node* made = piece_.graph->create(like->kind(), inputs, 1);
+    made->copyAttributes(*like);
+    piece_.graph->insertNode(made);
+    made->output()->setType(like->output()->type());
+    return made->output();
+  }
+
+  Value* plain_mean(Value* value) {
+    const auto constant = [&](const c10::IValue& ivalue) { return piece_.graph->insertConstant(ivalue); };
+    Node* made = piece_.graph->create(
+        c10::Symbol::aten("mean"),
+        {copy(value), constant(std::vector<int64_t>{1}), constant(true), constant(c10::IValue())}, 1);
+    piece_.graph->insertNode(made);
+    made->output()->setType(c10::TensorType::get());
+    return made->output();
+  }
+
+  const StraightLine& line_;
+  const Piece& piece_;
+};
+
+}  // namespace
+
+Program cut(const StraightLine& line, const std::vector<Value*>& inputs, const std::vector<Value*>& outputs,
+            const std::string& name) {
+  auto piece = copy_piece(line, inputs, outputs, name);
+  for (const Value* output : outputs) piece.graph->registerOutput(piece.copies.at(output));
+  return {std::move(piece.graph), name};
+}
+
+Program cut_with_mean(const StraightLine& line, const std::vector<Value*>& inputs, Value* tokens,
+                      const std::string& name) {
+  auto piece = copy_piece(line, inputs, {tokens}, name);
+  piece.graph->registerOutput(piece.copies.at(tokens));
+  piece.graph->registerOutput(MeanPusher(line, piece).mean(tokens));
+  return {std::move(piece.graph), name};
+}
+
+}  // namespace legrad::graph

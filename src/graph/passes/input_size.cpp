@@ -1,0 +1,117 @@
+#include "graph/passes/input_size.h"
+
+#include <torch/csrc/jit/ir/constants.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <utility>
+
+namespace legrad::graph {
+namespace {
+
+// The tensor a value is, if it is an attribute of the module or a constant.
+std::optional<at::Tensor> weight_of(const Value* value, const Source& source) {
+  if (const auto constant = torch::jit::toIValue(value)) {
+    return constant->isTensor() ? std::optional(constant->toTensor()) : std::nullopt;
+  }
+  std::vector<std::string> path;
+  for (; value->node()->kind() != prim::Param; value = value->node()->input(0)) {
+    if (value->node()->kind() != prim::GetAttr) return std::nullopt;
+    path.push_back(value->node()->s(torch::jit::attr::name));
+  }
+  const auto inputs = source.graph->inputs();
+  const auto at = static_cast<size_t>(std::find(inputs.begin(), inputs.end(), value) - inputs.begin());
+  if (at == inputs.size() || !source.arguments.at(at).value) return std::nullopt;
+  c10::IValue found = *source.arguments[at].value;
+  for (auto name = path.rbegin(); name != path.rend(); ++name) {
+    if (!found.isObject()) return std::nullopt;
+    found = found.toObjectRef().getAttr(*name);
+  }
+  return found.isTensor() ? std::optional(found.toTensor()) : std::nullopt;
+}
+
+struct PatchEmbedding {
+  int64_t channels, width, patch_height, patch_width;
+};
+
+struct Weights {
+  bool convolution = false;  // whether there is one, if its kernel is a weight or not
+  std::optional<PatchEmbedding> patches;
+  std::vector<at::Tensor> all;
+};
+
+// Whether a weight is used as no position embedding is: as a linear layer's matrix, or as tokens put beside others.
+bool is_other_weight(const Value* weight) {
+  return std::any_of(weight->uses().begin(), weight->uses().end(), [](const auto& use) {
+    const auto is = [&](const char* name) { return is_aten(use.user, name); };
+    return (use.offset == 1 && (is("linear") || is("matmul"))) || (use.offset == 2 && is("addmm")) || is("t") ||
+           is("expand") || is("expand_as") || is("repeat") || is("cat");
+  });
+}
+
+Weights read_weights(const Source& source) {
+  Weights weights;
+  const std::function<void(torch::jit::Block*)> visit = [&](torch::jit::Block* block) {
+    for (Node* node : block->nodes()) {
+      if (is_convolution(node)) {
+        const bool first = !std::exchange(weights.convolution, true);
+        const auto kernel = weight_of(node->input(1), source);
+        const auto stride = torch::jit::toIValue(node->input(3));
+        if (first && kernel && kernel->dim() == 4) {
+          PatchEmbedding found{kernel->size(1), kernel->size(0), kernel->size(2), kernel->size(3)};
+          if (stride && stride->isIntList() && stride->toIntVector().size() == 2) {
+            found.patch_height = stride->toIntVector()[0];
+            found.patch_width = stride->toIntVector()[1];
+          }
+          weights.patches = found;
+        }
+      }
+      for (const Value* output : node->outputs()) {
+        if (!output->type()->isSubtypeOf(*c10::TensorType::get())) continue;
+        if (node->kind() != prim::GetAttr && node->kind() != prim::Constant) continue;
+        if (is_other_weight(output)) continue;
+        if (const auto tensor = weight_of(output, source)) weights.all.push_back(*tensor);
+      }
+      for (auto* inner : node->blocks()) visit(inner);
+    }
+  };
+  visit(source.graph->block());
+  return weights;
+}
+
+}  // namespace
+
+InputHint input_hint(const Source& source) {
+  InputHint hint;
+  const auto& told = source.arguments.at(images_argument(source)).sizes;
+  const auto weights = read_weights(source);
+  hint.patches = weights.convolution;
+  if (told.size() == 4) {
+    hint.channels = told[1];
+    hint.candidates.push_back({told[2], told[3]});
+    return hint;
+  }
+  if (!weights.patches) return hint;
+  hint.channels = weights.patches->channels;
+  constexpr int64_t kPrefixes[] = {0, 1, 2, 5, 4, 3, 6};  // none, class, distilled, class and 4 registers, ...
+  constexpr int64_t kMostSide = 1 << 14;
+  for (const auto& weight : weights.all) {
+    const bool rows = (weight.dim() == 3 && weight.size(0) == 1) || weight.dim() == 2;
+    if (!rows || weight.size(-1) != weights.patches->width) continue;
+    const int64_t tokens = weight.size(-2);
+    if (weight.dim() == 2 && tokens == weight.size(-1)) continue;  // a square linear layer
+    for (const int64_t prefix : kPrefixes) {
+      if (prefix + 4 > tokens) continue;
+      const auto side = static_cast<int64_t>(std::llround(std::sqrt(static_cast<double>(tokens - prefix))));
+      const ImageSize size{side * weights.patches->patch_height, side * weights.patches->patch_width};
+      if (side * side != tokens - prefix || size.height > kMostSide || size.width > kMostSide) continue;
+      // A [1, N, d] weight is a position embedding as a rule; [N, d] may be a linear layer too.
+      hint.candidates.insert(weight.dim() == 3 ? hint.candidates.begin() : hint.candidates.end(), size);
+      break;
+    }
+  }
+  return hint;
+}
+
+}  // namespace legrad::graph

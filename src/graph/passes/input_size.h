@@ -1,0 +1,23 @@
+#pragma once
+
+#include <legrad/structure.h>
+
+#include <optional>
+#include <vector>
+
+#include "graph/ir/source.h"
+
+namespace legrad::graph {
+
+/// What the file tells of the input; if nothing, what a model's patch embedding (the first convolution the images meet) and position embedding (a weight [1, N, d] or
+/// [N, d] whose d is the convolution's) tell of its input.
+struct InputHint {
+  bool patches = false;  ///< whether there is a convolution at all
+  int64_t channels = 3;
+  std::vector<ImageSize> candidates;  ///< the likeliest first; empty where nothing tells
+};
+
+/// Reads the hint from a model's graph and weights, without running it.
+InputHint input_hint(const Source& source);
+
+}  // namespace legrad::graph

@@ -1,0 +1,448 @@
+#include "graph/read/pt2_graph.h"
+
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <legrad/error.h>
+#include <torch/csrc/jit/ir/constants.h>
+
+#include <algorithm>
+#include <limits>
+#include <map>
+#include <unordered_map>
+#include <unordered_set>
+
+namespace legrad::graph {
+namespace {
+
+using c10::IValue;
+using nlohmann::json;
+
+constexpr int kStrided = 7;  // torch.export's number for the layout of dense tensors
+
+// "torch.ops.aten.add.Tensor", taken apart.
+struct Target {
+  std::string name;  // aten::add
+  std::string overload;
+};
+
+// An argument is an object with one member, whose name is its kind.
+struct Tagged {
+  std::string kind;
+  const json& value;
+};
+
+Tagged tagged(const json& object) {
+  if (!object.is_object() || object.size() != 1)
+    throw ModelError("an argument that is no union: " + object.dump().substr(0, 80));
+  return {object.begin().key(), object.begin().value()};
+}
+
+// Python's integer arithmetic on sizes.
+std::string size_operator(const std::string& target) {
+  static const std::map<std::string, std::string> kNames = {
+      {"truediv", "div"},   {"pow", "pow"}, {"add", "add"}, {"sub", "sub"}, {"mul", "mul"}, {"floordiv", "floordiv"},
+      {"mod", "remainder"}, {"neg", "neg"}, {"eq", "eq"},   {"ne", "ne"},   {"lt", "lt"},   {"le", "le"},
+      {"gt", "gt"},         {"ge", "ge"}};
+  constexpr std::string_view kPrefix = "_operator.";
+  if (target.rfind(kPrefix, 0) != 0) return {};
+  const auto found = kNames.find(target.substr(kPrefix.size()));
+  return found == kNames.end() ? std::string() : "aten::" + found->second;
+}
+
+Target operator_target(const std::string& target) {
+  constexpr std::string_view kPrefix = "torch.ops.";
+  const auto refuse = [&](const std::string& why) { throw ModelError("refused " + target + ": " + why); };
+  if (target.rfind(kPrefix, 0) != 0) refuse("it is no torch operator");
+  const auto rest = target.substr(kPrefix.size());
+  const auto space_end = rest.find('.');
+  const auto name_end = rest.rfind('.');
+  const auto space = rest.substr(0, space_end);
+  if (space == "higher_order")
+    refuse("a higher-order operator holds graphs of its own; export a model without control flow");
+  if (space_end == std::string::npos || name_end == space_end) refuse("it is no torch operator");
+  if (space != "aten") refuse("expected operators of aten alone");
+  const auto overload = rest.substr(name_end + 1);
+  return {space + "::" + rest.substr(space_end + 1, name_end - space_end - 1), overload == "default" ? "" : overload};
+}
+
+// Every name that an argument reads.
+void collect_names(const json& value, std::unordered_set<std::string>& names) {
+  if (value.is_object()) {
+    for (const char* key : {"name", "as_name"}) {
+      if (value.contains(key) && value.at(key).is_string()) names.insert(value.at(key).get<std::string>());
+    }
+  }
+  if (value.is_structured()) {
+    for (const auto& inner : value) collect_names(inner, names);
+  }
+}
+
+class GraphReader {
+ public:
+  GraphReader(const json& graph_module, const Pt2Weights& weights)
+      : module_(graph_module), json_(graph_module.at("graph")), weights_(weights) {}
+
+  Source read() {
+    source_.graph = std::make_shared<Graph>();
+    read_inputs();
+    for (const json* node : needed_nodes()) read_node(*node);
+    read_outputs();
+    source_.graph->lint();
+    return std::move(source_);
+  }
+
+ private:
+  Graph& graph() { return *source_.graph; }
+
+  void read_inputs() {
+    const auto names = argument_names();
+    for (const auto& spec : module_.at("signature").at("input_specs")) {
+      const auto [kind, value] = tagged(spec);
+      if (kind == "user_input") {
+        read_user_input(value.at("arg"), names);
+      } else if (kind == "parameter" || kind == "buffer" || kind == "tensor_constant") {
+        const auto tensor = weights_.read(value.at(kind + "_name").get<std::string>());
+        source_.weights.push_back(tensor);
+        define(value.at("arg").at("name").get<std::string>(), constant(tensor));
+      } else if (kind == "constant_input") {
+        continue;  // written into the graph already
+      } else {
+        throw ModelError("an input of kind " + kind + " (a custom object?); expected weights and images");
+      }
+    }
+  }
+
+  void read_user_input(const json& argument, const std::vector<std::string>& names) {
+    const auto [kind, value] = tagged(argument);
+    const size_t index = user_inputs_++;
+    if (kind != "as_tensor" && kind != "as_custom_obj") return;  // None or a number, written into the graph already
+    if (kind == "as_custom_obj") throw ModelError("an input that is a custom object; expected images, a tensor");
+    const auto name = value.at("name").get<std::string>();
+    Value* input = graph().addInput();
+    input->setType(c10::TensorType::get());
+    define(name, input);
+    Argument made{index < names.size() ? names[index] : name, "Tensor"};
+    if (json_.at("tensor_values").contains(name)) made.sizes = example_sizes(json_.at("tensor_values").at(name));
+    source_.arguments.push_back(std::move(made));
+  }
+
+  std::vector<std::string> argument_names() const {
+    const auto& calls = module_.at("module_call_graph");
+    if (calls.empty() || calls[0].at("signature").is_null()) return {};
+    const auto& signature = calls[0].at("signature");
+    const auto names = signature.find("forward_arg_names");
+    if (names == signature.end() || !names->is_array()) return {};
+    return names->get<std::vector<std::string>>();
+  }
+
+  // Sizes of the tensor the export was made with; empty where they are not all told.
+  static std::vector<int64_t> example_sizes(const json& meta) {
+    std::vector<int64_t> sizes;
+    for (const auto& entry : meta.at("sizes")) {
+      const auto [kind, value] = tagged(entry);
+      const json* number = &value;
+      if (kind == "as_expr") {
+        if (value.at("hint").is_null()) return {};
+        number = &value.at("hint").at("as_int");
+      }
+      sizes.push_back(number->get<int64_t>());
+    }
+    return sizes;
+  }
+
+  // Nodes that the outputs need, and those that write into a tensor others may read.
+  std::vector<const json*> needed_nodes() const {
+    std::unordered_set<std::string> wanted;
+    collect_names(json_.at("outputs"), wanted);
+    std::vector<const json*> nodes;
+    const auto& all = json_.at("nodes");
+    for (auto node = all.rbegin(); node != all.rend(); ++node) {
+      std::unordered_set<std::string> made;
+      collect_names(node->at("outputs"), made);
+      const bool read = std::any_of(made.begin(), made.end(), [&](const auto& name) { return wanted.count(name) > 0; });
+      if (!read && !writes(node->at("target").get<std::string>())) continue;
+      for (const auto& input : node->at("inputs")) collect_names(input.at("arg"), wanted);
+      nodes.push_back(&*node);
+    }
+    std::reverse(nodes.begin(), nodes.end());
+    return nodes;
+  }
+
+  static bool writes(const std::string& target) {
+    if (target.rfind("torch.ops.", 0) != 0) return false;
+    if (target.rfind("torch.ops.aten.", 0) != 0) return true;  // who knows; refused when it is read
+    const auto [name, overload] = operator_target(target);
+    const auto found = c10::Dispatcher::singleton().findSchema({name, overload});
+    return found && found->schema().is_mutable();
+  }
+
+  void read_node(const json& node) {
+    const auto target = node.at("target").get<std::string>();
+    const torch::jit::WithCurrentScope scope(graph(), scope_of(node));
+    if (const auto arithmetic = size_operator(target); !arithmetic.empty()) {
+      std::vector<Value*> inputs;
+      for (const auto& input : node.at("inputs")) inputs.push_back(argument(input.at("arg"), c10::IntType::get()));
+      Node* made = insert(arithmetic, inputs, 1);
+      const auto& output = node.at("outputs").at(0);
+      made->output()->setType(output.contains("as_sym_bool")    ? c10::TypePtr(c10::BoolType::get())
+                              : output.contains("as_sym_float") ? c10::TypePtr(c10::FloatType::get())
+                                                                : c10::TypePtr(c10::IntType::get()));
+      check_operator(made, target);
+      define(output.begin().value().at("as_name").get<std::string>(), made->output());
+      return;
+    }
+    auto [name, overload] = operator_target(target);
+    if (name == "aten::sym_size") name = "aten::size";
+    if (name == "aten::sym_numel") name = "aten::numel";
+    const auto handle = c10::Dispatcher::singleton().findSchema({name, overload});
+    if (!handle) throw ModelError("refused " + target + ": this LibTorch has no such operator");
+    const auto& schema = handle->schema();
+    Node* made = insert(name, arguments(node, schema, target), schema.returns().size());
+    for (size_t i = 0; i < schema.returns().size(); ++i) made->outputs()[i]->setType(schema.returns()[i].type());
+    check_operator(made, target);
+    // A number in the place of a tensor means the overload for numbers.
+    bool number_for_tensor = false;
+    for (size_t i = 0; i < schema.arguments().size(); ++i) {
+      const bool tensor = made->input(i)->type()->isSubtypeOf(*c10::TensorType::get());
+      number_for_tensor |= schema.arguments()[i].type()->kind() == c10::TypeKind::TensorType && !tensor;
+    }
+    if (made->schema().overload_name() != overload && !number_for_tensor) refuse_arguments(target);
+    define_outputs(node.at("outputs"), made);
+  }
+
+  std::vector<Value*> arguments(const json& node, const c10::FunctionSchema& schema, const std::string& target) {
+    std::map<std::string, const json*> given;
+    for (const auto& input : node.at("inputs")) given[input.at("name").get<std::string>()] = &input.at("arg");
+    std::vector<Value*> inputs;
+    for (const auto& declared : schema.arguments()) {
+      const auto found = given.find(declared.name());
+      if (found != given.end()) {
+        inputs.push_back(argument(*found->second, declared.type()));
+        given.erase(found);
+      } else if (declared.default_value()) {
+        inputs.push_back(constant(*declared.default_value()));
+      } else {
+        throw ModelError("refused " + target + ": it is given no \"" + declared.name() + "\"");
+      }
+    }
+    if (!given.empty()) throw ModelError("refused " + target + ": it has no argument \"" + given.begin()->first + "\"");
+    return inputs;
+  }
+
+  void define_outputs(const json& outputs, Node* made) {
+    if (outputs.size() > made->outputs().size()) throw ModelError("an operator has more outputs than it can have");
+    for (size_t i = 0; i < outputs.size(); ++i) {
+      const auto [kind, value] = tagged(outputs[i]);
+      Value* output = made->outputs()[i];
+      if (kind == "as_tensor") {
+        define(value.at("name").get<std::string>(), output);
+      } else if (kind == "as_sym_int" || kind == "as_sym_bool" || kind == "as_sym_float") {
+        define(value.at("as_name").get<std::string>(), output);
+      } else if (kind == "as_tensors") {
+        Node* unpacked = graph().insertNode(graph().createListUnpack(output, value.size()));
+        for (size_t k = 0; k < value.size(); ++k)
+          define(value[k].at("name").get<std::string>(), unpacked->outputs()[k]);
+      } else if (kind != "as_none") {
+        throw ModelError("an operator with an output of kind " + kind);
+      }
+    }
+  }
+
+  Value* argument(const json& object, const c10::TypePtr& wanted) {
+    const auto [kind, value] = tagged(object);
+    const auto inner = wanted->kind() == c10::TypeKind::OptionalType
+                           ? wanted->expectRef<c10::OptionalType>().getElementType()
+                           : wanted;
+    if (kind == "as_none") return constant(IValue());
+    if (kind == "as_tensor") return find(value.at("name"));
+    if (kind == "as_bool") return constant(value.get<bool>());
+    if (kind == "as_string") return constant(value.get<std::string>());
+    if (kind == "as_scalar_type") return constant(static_cast<int64_t>(scalar_type(value)));
+    if (kind == "as_layout" && value.get<int>() != kStrided) throw ModelError("a tensor that is not dense");
+    if (kind == "as_layout") return constant(static_cast<int64_t>(c10::Layout::Strided));
+    if (kind == "as_memory_format") return constant(memory_format(value));
+    if (kind == "as_device") return constant(IValue(c10::Device(value.at("type").get<std::string>())));
+    if (kind == "as_float") return constant(number(value));
+    if (kind == "as_int") {
+      if (inner->kind() == c10::TypeKind::FloatType) return constant(static_cast<double>(value.get<int64_t>()));
+      return constant(value.get<int64_t>());
+    }
+    if (kind == "as_sym_int" || kind == "as_sym_bool" || kind == "as_sym_float") return symbol(value, inner);
+    if (kind == "as_ints" || kind == "as_sym_ints") return ints(value, inner);
+    if (kind == "as_floats") {
+      c10::List<double> list;
+      for (const auto& entry : value) list.push_back(number(entry));
+      return constant(list);
+    }
+    if (kind == "as_bools") {
+      c10::List<bool> list;
+      for (const auto& entry : value) list.push_back(entry.get<bool>());
+      return constant(list);
+    }
+    if (kind == "as_tensors") {
+      std::vector<Value*> list;
+      for (const auto& entry : value) list.push_back(find(entry.at("name")));
+      const bool optional = inner->kind() == c10::TypeKind::ListType &&
+                            *inner->expectRef<c10::ListType>().getElementType() == *c10::OptionalType::ofTensor();
+      const c10::TypePtr element = optional ? c10::TypePtr(c10::OptionalType::ofTensor()) : c10::TensorType::get();
+      return graph().insertNode(graph().createList(element, list))->output();
+    }
+    if (kind == "as_optional_tensor") {
+      const auto [inner_kind, tensor] = tagged(value);
+      return inner_kind == "as_tensor" ? find(tensor.at("name")) : constant(IValue());
+    }
+    if (kind == "as_optional_tensors") {
+      std::vector<Value*> list;
+      for (const auto& entry : value) {
+        const auto [inner_kind, tensor] = tagged(entry);
+        list.push_back(inner_kind == "as_tensor" ? find(tensor.at("name")) : constant(IValue()));
+      }
+      return graph().insertNode(graph().createList(c10::OptionalType::ofTensor(), list))->output();
+    }
+    throw ModelError("an operator with an argument of kind " + kind +
+                     " (a custom object or a graph?), which is not supported");
+  }
+
+  // A size that is a number, or the name of one.
+  Value* symbol(const json& value, const c10::TypePtr& wanted) {
+    if (value.contains("as_name")) return find(value.at("as_name"));
+    return argument(value, wanted);
+  }
+
+  Value* ints(const json& values, const c10::TypePtr& wanted) {
+    const bool floats = wanted->kind() == c10::TypeKind::ListType &&
+                        wanted->expectRef<c10::ListType>().getElementType()->kind() == c10::TypeKind::FloatType;
+    std::vector<Value*> list;
+    c10::List<int64_t> numbers;
+    c10::List<double> as_floats;
+    for (const auto& entry : values) {
+      const json& plain = entry.is_object() && entry.contains("as_int") ? entry.at("as_int") : entry;
+      if (plain.is_number_integer()) {
+        numbers.push_back(plain.get<int64_t>());
+        as_floats.push_back(plain.get<double>());
+      }
+      if (!floats)
+        list.push_back(plain.is_number_integer() ? constant(plain.get<int64_t>()) : find(entry.at("as_name")));
+    }
+    if (floats && as_floats.size() == values.size()) return constant(as_floats);
+    if (numbers.size() == values.size()) return constant(numbers);
+    return graph().insertNode(graph().createList(c10::IntType::get(), list))->output();
+  }
+
+  static double number(const json& value) {
+    if (!value.is_string()) return value.get<double>();
+    const auto text = value.get<std::string>();
+    if (text == "Infinity") return std::numeric_limits<double>::infinity();
+    if (text == "-Infinity") return -std::numeric_limits<double>::infinity();
+    throw ModelError("a number that is \"" + text.substr(0, 20) + "\"");
+  }
+
+  static int64_t memory_format(const json& number) {
+    static const std::map<int, c10::MemoryFormat> kFormats = {{1, c10::MemoryFormat::Contiguous},
+                                                              {2, c10::MemoryFormat::ChannelsLast},
+                                                              {3, c10::MemoryFormat::ChannelsLast3d},
+                                                              {4, c10::MemoryFormat::Preserve}};
+    const auto found = kFormats.find(number.get<int>());
+    if (found == kFormats.end()) throw ModelError("a memory format of number " + number.dump());
+    return static_cast<int64_t>(found->second);
+  }
+
+  void read_outputs() {
+    for (const auto& spec : module_.at("signature").at("output_specs")) {
+      const auto kind = tagged(spec).kind;
+      if (kind != "user_output") throw ModelError("its forward does more than return a result (" + kind + ")");
+    }
+    const auto& all = json_.at("outputs");
+    const auto names = output_names();
+    const bool named = names.size() == all.size();
+    std::vector<Value*> keys;
+    std::vector<Value*> outputs;
+    for (size_t i = 0; i < all.size(); ++i) {
+      const auto [kind, value] = tagged(all[i]);
+      if (kind != "as_tensor") continue;  // None, or a number
+      outputs.push_back(find(value.at("name")));
+      if (named) keys.push_back(constant(names[i]));
+    }
+    if (outputs.empty()) throw ModelError("its forward returns no tensor");
+    if (named) {
+      graph().registerOutput(
+          graph()
+              .insertNode(graph().createDict(c10::StringType::get(), c10::TensorType::get(), keys, outputs))
+              ->output());
+    } else if (outputs.size() == 1) {
+      graph().registerOutput(outputs[0]);
+    } else {
+      graph().registerOutput(graph().insertNode(graph().createTuple(outputs))->output());
+    }
+  }
+
+  // The keys of what the forward returns, where it is a dict of tensors.
+  std::vector<std::string> output_names() const {
+    const auto& calls = module_.at("module_call_graph");
+    if (calls.empty() || calls[0].at("signature").is_null()) return {};
+    const auto text = calls[0].at("signature").value("out_spec", std::string());
+    const auto spec = json::parse(text, nullptr, /*allow_exceptions=*/false);
+    if (!spec.is_array() || spec.size() != 2 || !spec[1].is_object()) return {};
+    const auto context = spec[1].find("context");
+    if (context == spec[1].end() || !context->is_string()) return {};
+    const auto keys = json::parse(context->get<std::string>(), nullptr, false);
+    std::vector<std::string> names;
+    if (!keys.is_array()) return {};
+    for (const auto& key : keys) {
+      if (!key.is_string()) return {};
+      names.push_back(key.get<std::string>());
+    }
+    return names;
+  }
+
+  // "blocks.0.attn", the module a node comes from: the last entry of "id,path,class;id,path,class".
+  torch::jit::ScopePtr scope_of(const json& node) {
+    const auto stack = node.value("metadata", json::object()).value("nn_module_stack", std::string());
+    const auto entry = stack.substr(stack.rfind(';') == std::string::npos ? 0 : stack.rfind(';') + 1);
+    const auto first = entry.find(',');
+    const auto second = entry.find(',', first + 1);
+    if (first == std::string::npos || second == std::string::npos || second == first + 1) return root_;
+    std::string path = entry.substr(first + 1, second - first - 1);
+    std::erase_if(path, [](char c) { return static_cast<unsigned char>(c) <= ' '; });
+    return path.empty() || path.size() > 200 ? root_ : root_->push(c10::Symbol::scope(path));
+  }
+
+  [[noreturn]] static void refuse_arguments(const std::string& target) {
+    throw ModelError("refused " + target + ": its arguments do not fit it");
+  }
+
+  static void check_operator(Node* node, const std::string& target) {
+    if (!node->maybeOperator()) refuse_arguments(target);
+  }
+
+  Node* insert(const std::string& name, const std::vector<Value*>& inputs, size_t outputs) {
+    return graph().insertNode(graph().create(c10::Symbol::fromQualString(name), inputs, outputs));
+  }
+
+  Value* constant(const IValue& value) { return graph().insertConstant(value); }
+
+  void define(const std::string& name, Value* value) {
+    if (!values_.emplace(name, value).second) throw ModelError("two values are called \"" + name + "\"");
+  }
+
+  Value* find(const json& name) const {
+    const auto found = values_.find(name.get<std::string>());
+    if (found == values_.end()) throw ModelError("nothing is called \"" + name.get<std::string>() + "\"");
+    return found->second;
+  }
+
+  const json& module_;
+  const json& json_;
+  const Pt2Weights& weights_;
+  Source source_;
+  std::unordered_map<std::string, Value*> values_;
+  size_t user_inputs_ = 0;
+  torch::jit::ScopePtr root_ = c10::make_intrusive<torch::jit::Scope>();
+};
+
+}  // namespace
+
+Source read_graph(const json& graph_module, const Pt2Weights& weights) {
+  return GraphReader(graph_module, weights).read();
+}
+
+}  // namespace legrad::graph

@@ -1,0 +1,375 @@
+// Stock exports against the oracle (tests/oracle): structure, output and every method of every fixture in tests/data/fixtures.
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+#include <legrad/legrad.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "support/message_of.h"
+
+namespace {
+
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+const fs::path& fixtures_folder() {
+  static const char* const other = std::getenv("LEGRAD_FIXTURES");  // the whole matrix: tests/oracle/make_matrix.py
+  static const fs::path folder = other ? fs::path(other) : fs::path(LEGRAD_TEST_DATA) / "fixtures";
+  return folder;
+}
+
+json description_of(const std::string& name) {
+  return json::parse(std::ifstream(fixtures_folder() / name / "fixture.json"));
+}
+
+/// Fixtures that are explained, or those that have to be refused.
+std::vector<std::string> fixture_names(bool refused = false) {
+  std::vector<std::string> names;
+  if (!fs::is_directory(fixtures_folder())) {
+    return names;
+  }
+  for (const auto& entry : fs::directory_iterator(fixtures_folder())) {
+    if (fs::exists(entry.path() / "fixture.json") &&
+        description_of(entry.path().filename().string()).contains("refusal") == refused) {
+      names.push_back(entry.path().filename().string());
+    }
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+/// A fixture: its description, and its model, loaded once for all tests.
+struct Fixture {
+  fs::path folder;
+  json description;
+  legrad::Vit vit;
+
+  at::Tensor array(const json& file) const { return legrad::read_npy(folder / file.get<std::string>()); }
+  at::Tensor images() const { return array(description.at("images")); }
+};
+
+std::shared_ptr<const Fixture> load_fixture(const std::string& name) {
+  static std::map<std::string, std::shared_ptr<const Fixture>> loaded;
+  auto& fixture = loaded[name];
+  if (!fixture) {
+    const auto folder = fixtures_folder() / name;
+    auto description = description_of(name);
+    legrad::LoadOptions options;
+    if (description.at("size_needed").get<bool>()) {
+      const auto size = description.at("structure").at("input").get<std::vector<int64_t>>();
+      options.input_size = legrad::ImageSize{size.at(0), size.at(1)};
+    }
+    if (description.value("converted", false)) {
+      options.dtype = description.at("dtype") == "float64" ? at::kDouble : at::kFloat;
+    }
+    auto vit = legrad::Vit::load(folder / description.at("file").get<std::string>(), options);
+    fixture = std::make_shared<const Fixture>(Fixture{folder, std::move(description), std::move(vit)});
+  }
+  return fixture;
+}
+
+/// max |found - expected| / max |expected|; infinite where the shapes differ.
+testing::AssertionResult close(const at::Tensor& found, const at::Tensor& expected, double tolerance,
+                               const std::string& what) {
+  if (!found.defined() || found.sizes() != expected.sizes()) {
+    return testing::AssertionFailure() << what << ": expected shape " << expected.sizes() << ", found "
+                                       << (found.defined() ? found.sizes() : at::IntArrayRef{});
+  }
+  const auto scale = expected.abs().max().item<double>();
+  const auto error = (found.to(at::kDouble) - expected.to(at::kDouble)).abs().max().item<double>() / scale;
+  std::ostringstream text;
+  text << error;
+  testing::Test::RecordProperty(what, text.str());  // --gtest_output=json:FILE makes a table of errors
+  if (!(error <= tolerance)) {                      // NaN is not close
+    return testing::AssertionFailure() << what << ": relative error " << error << ", allowed " << tolerance;
+  }
+  return testing::AssertionSuccess() << what << ": relative error " << error;
+}
+
+legrad::Target target(const Fixture& fixture, const json& targets) {
+  if (targets.contains("classes")) {
+    return legrad::Target(targets.at("classes").get<std::vector<int64_t>>());
+  }
+  if (targets.contains("per_image")) {
+    return legrad::Target(fixture.array(targets.at("per_image")));
+  }
+  const bool cosine = targets.at("similarity") == "cosine";
+  return legrad::Target(fixture.array(targets.at("embeddings")),
+                        cosine ? legrad::Similarity::kCosine : legrad::Similarity::kDot);
+}
+
+std::vector<int64_t> layers(const json& test_case) {
+  return test_case.at("layers").is_null() ? std::vector<int64_t>{} : test_case.at("layers").get<std::vector<int64_t>>();
+}
+
+legrad::LegradOptions legrad_options(const Fixture& fixture, const json& test_case) {
+  static const std::map<std::string, legrad::Readout> readouts = {{"auto", legrad::Readout::kAuto},
+                                                                  {"model", legrad::Readout::kModel},
+                                                                  {"token_mean", legrad::Readout::kTokenMean}};
+  legrad::LegradOptions options;
+  options.targets = target(fixture, test_case.at("targets"));
+  options.readout = readouts.at(test_case.at("readout").get<std::string>());
+  options.layers = layers(test_case);
+  options.relu = test_case.at("relu").get<bool>();
+  options.negative_slope = test_case.at("negative_slope").get<double>();
+  return options;
+}
+
+class FixtureTest : public testing::TestWithParam<std::string> {
+ protected:
+  const Fixture& fixture() {
+    if (!fixture_) {
+      fixture_ = load_fixture(GetParam());
+    }
+    return *fixture_;
+  }
+
+  /// Calls `check(number, case)` for every case of a method; every case is checked, whatever the others gave.
+  template <class Check>
+  void for_each_case(const std::string& method, Check check) {
+    int64_t number = 0;
+    int64_t checked = 0;
+    for (const auto& test_case : fixture().description.at("cases")) {
+      if (test_case.at("method") == method) {
+        auto options = test_case;
+        for (const auto* key : {"expected", "layer_scores", "layer_maps", "tolerance"}) {
+          options.erase(key);
+        }
+        SCOPED_TRACE(GetParam() + ", case " + std::to_string(number) + " " + options.dump());
+        try {
+          check(number, test_case);
+        } catch (const std::exception& error) {
+          ADD_FAILURE() << error.what();
+        }
+        ++checked;
+      }
+      ++number;
+    }
+    EXPECT_GT(checked, 0) << "the fixture has no case of " << method;
+  }
+
+ private:
+  std::shared_ptr<const Fixture> fixture_;
+};
+
+TEST_P(FixtureTest, StructureIsFound) {
+  const auto& found = fixture().vit.structure();
+  const auto& expected = fixture().description.at("structure");
+  const auto number = [&](const char* name) { return expected.at(name).get<int64_t>(); };
+  const auto numbers = [&](const char* name) { return expected.at(name).get<std::vector<int64_t>>(); };
+
+  EXPECT_EQ((std::vector<int64_t>{found.input.height, found.input.width}), numbers("input"));
+  EXPECT_EQ(found.channels, number("channels"));
+  EXPECT_EQ(found.blocks, number("blocks"));
+  EXPECT_EQ(found.heads, number("heads"));
+  EXPECT_EQ(found.width, number("width"));
+  EXPECT_EQ(found.tokens, number("tokens"));
+  EXPECT_EQ(found.prefix_tokens, number("prefix_tokens"));
+  EXPECT_EQ((std::vector<int64_t>{found.grid.rows, found.grid.columns}), numbers("grid"));
+  EXPECT_EQ(found.patch_positions, numbers("patch_positions"));
+  EXPECT_EQ(legrad::to_string(found.readout), expected.at("readout").get<std::string>());
+  EXPECT_EQ(found.readout_rows, numbers("readout_rows"));
+  EXPECT_EQ(found.pooler_heads, number("pooler_heads"));
+  EXPECT_EQ(found.pooler_queries, number("pooler_queries"));
+  EXPECT_EQ(found.output_width, number("output_width"));
+  // A class token at the front can be read from the first rows alone; one at the end is read from what is not there then.
+  const bool few_rows = expected.at("readout") == "token" || expected.at("readout") == "tokens";
+  EXPECT_EQ(found.rows_restricted, few_rows && found.readout_rows.front() == 0);
+  EXPECT_EQ(found.normalized_output, expected.at("normalized_output").get<bool>());
+  EXPECT_EQ(found.attention.size(), static_cast<size_t>(number("blocks")));
+  if (!found.attention.empty()) RecordProperty("attention", found.attention.front());
+  EXPECT_GT(found.parameters, 0);
+  EXPECT_EQ(found.dtype, fixture().description.at("dtype") == "float64" ? at::kDouble : at::kFloat);
+}
+
+TEST_P(FixtureTest, OutputIsTheModels) {
+  const auto& description = fixture().description;
+  EXPECT_TRUE(close(fixture().vit.forward(fixture().images()), fixture().array(description.at("output")),
+                    description.at("tolerance").get<double>(), "output"));
+}
+
+TEST_P(FixtureTest, LegradIsItsDefinition) {
+  const auto images = fixture().images();
+  for_each_case("legrad", [&](int64_t number, const json& test_case) {
+    const auto name = "case" + std::to_string(number);
+    const auto tolerance = test_case.at("tolerance").get<double>();
+    const auto options = legrad_options(fixture(), test_case);
+    EXPECT_TRUE(close(legrad::legrad(fixture().vit, images, options), fixture().array(test_case.at("expected")),
+                      tolerance, name));
+    if (test_case.contains("layer_maps")) {
+      const auto result = legrad::legrad_by_layer(fixture().vit, images, options);
+      EXPECT_TRUE(close(result.maps, fixture().array(test_case.at("expected")), tolerance, name + "_by_layer"));
+      EXPECT_TRUE(
+          close(result.layer_scores, fixture().array(test_case.at("layer_scores")), tolerance, name + "_scores"));
+      EXPECT_TRUE(
+          close(result.layer_maps, fixture().array(test_case.at("layer_maps")), tolerance, name + "_layer_maps"));
+    }
+  });
+}
+
+/// The method of a case, with its options.
+legrad::Method method(const json& test_case) {
+  const auto name = test_case.at("method").get<std::string>();
+  const auto start_layer = test_case.value("start_layer", int64_t{0});
+  legrad::BuiltInOptions options;
+  options.grad_cam.layers = layers(test_case);
+  options.grad_cam.include_prefix = test_case.value("include_prefix", true);
+  options.grad_cam.multi_layer = test_case.value("multi_layer", false);
+  if (test_case.contains("layer")) {
+    options.attention_cam.layer = options.raw_attention.layer = test_case.at("layer").get<int64_t>();
+  }
+  static const std::map<std::string, legrad::HeadFusion> fusions = {
+      {"mean", legrad::HeadFusion::kMean}, {"max", legrad::HeadFusion::kMax}, {"min", legrad::HeadFusion::kMin}};
+  options.rollout.layers = layers(test_case);
+  options.rollout.start_layer = start_layer;
+  options.rollout.head_fusion = fusions.at(test_case.value("head_fusion", "mean"));
+  options.rollout.discard_ratio = test_case.value("discard_ratio", 0.0);
+  options.chefer_cam.layers = layers(test_case);
+  options.chefer_cam.start_layer = start_layer;
+  options.chefer_cam.normalize = test_case.value("normalize", false);
+  return legrad::built_in_methods(options).get(name);
+}
+
+TEST_P(FixtureTest, BaselinesAreTheirDefinitions) {
+  const auto images = fixture().images();
+  for (const auto* name : {"grad_cam", "attention_cam", "raw_attention", "rollout", "chefer_cam"}) {
+    for_each_case(name, [&](int64_t number, const json& test_case) {
+      const auto wanted = target(fixture(), test_case.at("targets"));
+      const auto found = legrad::explain(fixture().vit, images, wanted, {method(test_case)});
+      EXPECT_EQ(found.maps[0].scalar_type(), fixture().vit.structure().dtype);
+      EXPECT_TRUE(close(found.maps[0], fixture().array(test_case.at("expected")),
+                        test_case.at("tolerance").get<double>(), std::string(name) + "_" + std::to_string(number)));
+    });
+  }
+}
+
+TEST_P(FixtureTest, ManyMethodsAtOnceGiveWhatEachGivesAlone) {
+  const auto images = fixture().images();
+  const auto wanted = target(fixture(), fixture().description.at("cases").at(0).at("targets"));
+  const auto known = legrad::built_in_methods();
+  const auto together = legrad::explain(fixture().vit, images, wanted, known.choose(known.names()));
+  const double tolerance = fixture().description.at("tolerance").get<double>();
+  EXPECT_TRUE(close(together.output, fixture().array(fixture().description.at("output")), tolerance, "output"));
+  for (size_t i = 0; i < known.names().size(); ++i) {
+    const auto name = known.names()[i];
+    const auto alone = legrad::explain(fixture().vit, images, wanted, {known.get(name)});
+    EXPECT_TRUE(close(together.maps[i], alone.maps[0], tolerance, name + "_together"));
+  }
+}
+
+/// Every built-in method works on every model; what some models have no meaning for is an option, and is refused.
+TEST_P(FixtureTest, OptionsWithoutMeaningAreRefusedByName) {
+  const bool pooler = fixture().vit.structure().readout == legrad::ReadoutKind::kPooler;
+  const auto images = fixture().images();
+  const auto wanted = target(fixture(), fixture().description.at("cases").at(0).at("targets"));
+  const auto check = [&](const std::string& option, const legrad::Method& method, bool refused, const char* part) {
+    if (refused) {
+      const auto message = legrad::testing::message_of<legrad::InputError>(
+          [&] { legrad::explain(fixture().vit, images, wanted, {method}); });
+      EXPECT_TRUE(legrad::testing::contains(message, part)) << option;
+    } else {
+      EXPECT_NO_THROW(legrad::explain(fixture().vit, images, wanted, {method})) << option;
+    }
+    RecordProperty(option, refused ? "refused" : "works");
+  };
+  check("legrad token_mean", legrad::legrad_method({.readout = legrad::Readout::kTokenMean}), pooler, "token mean");
+  check("attention_cam layer", legrad::attention_cam_method({.layer = 0}), pooler, "attention_cam explains the");
+  check("raw_attention layer", legrad::raw_attention_method({.layer = 0}), pooler, "raw_attention explains the");
+  check("chefer_cam normalize", legrad::chefer_cam_method({.normalize = true}), !pooler, "no pooler");
+}
+
+INSTANTIATE_TEST_SUITE_P(Fixtures, FixtureTest, testing::ValuesIn(fixture_names()),
+                         [](const auto& info) { return info.param; });
+
+/// A trace of a model for images that are no square does not tell their sides.
+TEST(Fixtures, SizeThatIsNotInTheFileIsAskedFor) {
+  for (const auto& name : fixture_names()) {
+    const auto description = description_of(name);
+    if (description.at("size_needed").get<bool>()) {
+      const auto message = legrad::testing::message_of<legrad::ModelError>(
+          [&] { legrad::Vit::load(fixtures_folder() / name / description.at("file").get<std::string>()); });
+      EXPECT_TRUE(legrad::testing::contains(message, "size")) << name;
+      EXPECT_FALSE(legrad::testing::contains(message, "aten::")) << name << ": a guess was tried: " << message;
+    }
+  }
+}
+
+/// The fixtures are small enough for all rows of a map at once; thousands of copies of the images are not.
+TEST(Fixtures, RowsInChunksGiveTheMapsOfAllRowsAtOnce) {
+  for (const auto* name : {"timm_map", "timm_gap_registers"}) {
+    const auto fixture = load_fixture(name);
+    const auto& structure = fixture->vit.structure();
+    legrad::BuiltInOptions options;
+    options.rollout.discard_ratio = 0.3;
+    options.chefer_cam.normalize = structure.readout == legrad::ReadoutKind::kPooler;
+    const auto known = legrad::built_in_methods(options);
+    const auto methods = known.choose(known.names());
+    const auto images = fixture->images();
+    constexpr int64_t kChunks = 2;
+    constexpr int64_t kNumbers = 1 << 20;
+    const int64_t copies =
+        kChunks * kNumbers / (images.size(0) * structure.heads * structure.tokens * structure.tokens);
+    const auto few = legrad::explain(fixture->vit, images, {1}, methods);
+    const auto many = legrad::explain(fixture->vit, images.repeat({copies, 1, 1, 1}), {1}, methods);
+    for (size_t m = 0; m < methods.size(); ++m) {
+      EXPECT_TRUE(close(many.maps[m], few.maps[m].repeat({copies, 1, 1, 1}), 1e-9, known.names()[m] + "_" + name));
+    }
+  }
+}
+
+/// What has no such maps by definition is refused, and told why.
+class RefusedFixtureTest : public testing::TestWithParam<std::string> {};
+
+TEST_P(RefusedFixtureTest, SaysWhy) {
+  const auto description = description_of(GetParam());
+  const auto file = fixtures_folder() / GetParam() / description.at("file").get<std::string>();
+  const auto message = legrad::testing::message_of<legrad::ModelError>([&] { legrad::Vit::load(file); });
+  RecordProperty("refusal", message);
+  EXPECT_TRUE(legrad::testing::contains(message, description.at("refusal").get<std::string>()));
+}
+
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(RefusedFixtureTest);
+INSTANTIATE_TEST_SUITE_P(Fixtures, RefusedFixtureTest, testing::ValuesIn(fixture_names(true)),
+                         [](const auto& info) { return info.param; });
+
+/// tests/data/older was written by tests/oracle/make_older.py with torch 2.0.1.
+TEST(Fixtures, ArchivesOfAnOlderTorchGiveTheSame) {
+  const auto folder = fs::path(LEGRAD_TEST_DATA) / "older";
+  const auto images = legrad::read_npy(folder / "images.npy");
+  for (const auto* file : {"trace.pt", "script.pt"}) {
+    const auto vit = legrad::Vit::load(folder / file);
+    EXPECT_TRUE(close(vit.forward(images), legrad::read_npy(folder / "output.npy"), 1e-5, file));
+    EXPECT_TRUE(vit.structure().rows_restricted) << file;
+  }
+}
+
+/// A lost folder must not turn into fewer tests.
+TEST(Fixtures, CoverEveryHomeReadoutAndForm) {
+  std::set<std::string> found;
+  for (const auto& name : fixture_names()) {
+    const auto fixture = description_of(name);
+    found.insert(fixture.at("home").get<std::string>());
+    found.insert(fixture.at("form").get<std::string>());
+    found.insert(fixture.at("dtype").get<std::string>());
+    found.insert(fixture.at("structure").at("readout").get<std::string>());
+  }
+  for (const auto* needed :
+       {"timm", "torchvision", "open_clip", "transformers", "trace", "script", "script+freeze", "export",
+        "export, static", "float32", "float64", "token", "tokens", "patch tokens", "all tokens", "pooler"}) {
+    EXPECT_TRUE(found.contains(needed)) << "no fixture for " << needed;
+  }
+}
+
+}  // namespace
