@@ -97,7 +97,8 @@ nlohmann::json measure(const Options& options) {
   const auto& structure = vit.structure();
   const c10::InferenceMode inference;
   const auto images =
-      at::rand({options.batch, structure.channels, structure.input.height, structure.input.width}).to(structure.dtype);
+      at::rand({options.batch, structure.image->channels, structure.image->size.height, structure.image->size.width})
+          .to(structure.dtype);
 
   std::vector<int64_t> classes(options.targets);
   std::iota(classes.begin(), classes.end(), 0);
@@ -134,7 +135,7 @@ nlohmann::json measure(const Options& options) {
       {"forward", plain_form},
       {"method", joined(names)},
       {"readout", options.readout},
-      {"size", std::to_string(structure.input.height) + "x" + std::to_string(structure.input.width)},
+      {"size", std::to_string(structure.image->size.height) + "x" + std::to_string(structure.image->size.width)},
       {"batch", options.batch},
       {"targets", options.targets},
       {"threads", at::get_num_threads()},

@@ -14,7 +14,7 @@ int main(int argc, char** argv) {
   try {
     const auto bundle = legrad::Bundle::open(argv[1]);
     const auto vit = legrad::Vit::load(bundle.vision, {.input_size = bundle.preprocessing.size});
-    const legrad::ImageSize size = vit.structure().input;
+    const legrad::ImageSize size = vit.structure().image->size;
 
     const at::Tensor picture = legrad::read_image(argv[2]);                            // [H, W, 3]
     const at::Tensor input = legrad::preprocess(picture, size, bundle.preprocessing);  // [1, 3, h, w]

@@ -13,9 +13,9 @@ int main(int argc, char** argv) {
   }
   try {
     const auto vit = legrad::Vit::load(argv[1]);
-    const auto [height, width] = vit.structure().input;
+    const auto [height, width] = vit.structure().image->size;
     const at::Tensor image =
-        argc == 3 ? legrad::read_npy(argv[2]) : at::rand({1, vit.structure().channels, height, width});
+        argc == 3 ? legrad::read_npy(argv[2]) : at::rand({1, vit.structure().image->channels, height, width});
 
     const at::Tensor maps = legrad::legrad(vit, image, {.targets = {0}});  // [1, 1, rows, columns]: class 0
 

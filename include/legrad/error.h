@@ -5,11 +5,46 @@
 
 namespace legrad {
 
+/// Why something was refused, for programs that act on it. The message says the rest.
+enum class Reason {
+  kUnspecified,       ///< nothing a program could act on
+  kNotAModel,         ///< the file is no exported model: missing, another kind of file
+  kDamaged,           ///< an exported model that is incomplete, or whose parts do not fit each other
+  kNotAllowed,        ///< it holds what a forward of a vision transformer has no need of, so it is not run
+  kTooLarge,          ///< reading or running it takes more memory, time or operators than is allowed
+  kSizeUnknown,       ///< the size of its images cannot be told: give it
+  kSizeUnfit,         ///< it cannot take images of the size that was given
+  kBatchUnfit,        ///< it holds a batch of another size
+  kOtherInput,        ///< it needs another input than images
+  kNoSuitableOutput,  ///< it has no output [B, C], or not the one that was asked for
+  kTrainingMode,      ///< it was exported in training mode, or draws random numbers
+  kQuantised,         ///< it was quantised before it was exported
+  kDependsOnPixels,   ///< what it runs, or a size in it, depends on what is in the images
+  kWritesInPlace,     ///< it writes into what is read elsewhere
+  kNoAttention,       ///< it has no softmax attention
+  kUnknownAttention,  ///< it has attention in a form that cannot be explained
+  kNotOneStream,  ///< its blocks do not stand on one residual stream of tokens: hierarchical, windowed, several streams
+  kSeveralPoolers,     ///< it has more than one attentional pooler
+  kTokensUnordered,    ///< its tokens have no place on a grid of patches that could be told
+  kMixesImages,        ///< the images of a batch have an influence on each other
+  kNotReproduced,      ///< its parts, run one after another, do not give what the file itself gives
+  kNotDifferentiable,  ///< no gradient leads from its output to its tokens
+  kNotFinite,          ///< it gives NaN or infinite numbers
+};
+
+/// "size unknown", "not one stream", ... in words.
+const char* to_string(Reason reason);
+
 /// Base of everything this library throws on purpose. The message is one line: what went wrong, where,
 /// what was expected and found, and what to do about it.
 class Error : public std::runtime_error {
  public:
-  using std::runtime_error::runtime_error;
+  explicit Error(const std::string& message, Reason reason = Reason::kUnspecified)
+      : std::runtime_error(message), reason_(reason) {}
+  Reason reason() const noexcept { return reason_; }
+
+ private:
+  Reason reason_;
 };
 
 /// A model file that cannot be loaded, or whose model cannot be explained rightly.

@@ -4,6 +4,7 @@
 #include <c10/core/ScalarType.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,32 +36,41 @@ enum class ReadoutKind {
 /// "token", "patch tokens", "pooler", ... as printed by `legrad inspect`.
 const char* to_string(ReadoutKind kind);
 
-/// What was found in a model's graph, and measured on it, when it was loaded. Nothing in here is guessed from
-/// names of modules.
-struct Structure {
-  ImageSize input;                       ///< size of the images the model takes
-  int64_t channels = 0;                  ///< channels of the images, 3 as a rule
-  int64_t blocks = 0;                    ///< L, the number of self-attention blocks
-  int64_t heads = 0;                     ///< h, attention heads of a block
-  int64_t width = 0;                     ///< d, the width of a token
-  int64_t tokens = 0;                    ///< N, all tokens
+/// The images a vision tower takes, and the place of their patches among its tokens.
+struct ImageInput {
+  ImageSize size;                        ///< of the images the model takes
+  int64_t channels = 0;                  ///< 3 as a rule
   PatchGrid grid;                        ///< the n = rows * columns patch tokens, in row-major order of the image
   int64_t prefix_tokens = 0;             ///< N - n: class, distillation and register tokens
   std::vector<int64_t> patch_positions;  ///< [n] place in the sequence of each patch, row by row
+};
+
+/// What was found in a transformer's graph, and measured on it, when it was loaded. Nothing in here is guessed from names of
+/// modules.
+struct Structure {
+  std::optional<ImageInput> image;  ///< of a vision tower; a loaded `Vit` always has it
+  int64_t blocks = 0;               ///< L, the number of self-attention blocks
+  int64_t heads = 0;                ///< h, attention heads of a block
+  int64_t width = 0;                ///< d, the width of a token
+  int64_t tokens = 0;               ///< N, all tokens
   ReadoutKind readout = ReadoutKind::kToken;
   std::vector<int64_t> readout_rows;   ///< the rows of Z^L that the output depends on; empty for a pooler
   int64_t pooler_heads = 0;            ///< heads of the attentional pooler; 0 where there is none
   int64_t pooler_queries = 0;          ///< learned queries of the pooler; 0 where there is none
   std::vector<std::string> attention;  ///< [L] the form each block's attention has in the file
-  bool batch_of_one = false;           ///< the file holds a batch of one image, so images go through one by one
-  bool rows_restricted = false;        ///< gradients are taken on the readout rows alone (checked to be the same)
-  bool mean_pushed = false;            ///< token means skip the last linear layer of a block (checked to be the same)
   int64_t output_width = 0;            ///< C classes or the embedding's width
   bool normalized_output = false;      ///< outputs had length 1 (L2) when measured, as embeddings often do
   int64_t parameters = 0;              ///< numbers in the model's weights and buffers
   c10::ScalarType dtype = c10::ScalarType::Float;
   c10::Device device = c10::Device(c10::DeviceType::CPU);
   std::string exporter;  ///< what wrote the file, "TorchScript" and its version
+};
+
+/// How a model's stages are run and its gradients taken. Changes no result, only what it costs; measured when it was loaded.
+struct GradientPlan {
+  bool batch_of_one = false;     ///< the file holds a batch of one image, so images go through one by one
+  bool rows_restricted = false;  ///< gradients are taken on the readout rows alone (checked to be the same)
+  bool mean_pushed = false;      ///< token means skip the last linear layer of a block (checked to be the same)
 };
 
 }  // namespace legrad

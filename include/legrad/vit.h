@@ -35,6 +35,7 @@ class Vit {
   static Vit load(const std::filesystem::path& file, const LoadOptions& options = {});
 
   const Structure& structure() const;
+  const GradientPlan& plan() const;
 
   /// A new model for images of another size, multiples of the patch size; this one stays as it is. The position embedding
   /// is resampled as timm and open_clip do (bicubic, antialiased), rows of class and register tokens untouched. Weights are

@@ -80,10 +80,11 @@ void Bundle::check(const Structure& structure) const {
                      " labels, the model's output " + std::to_string(structure.output_width) +
                      " entries; correct field 'labels'");
   }
-  if (grid && *grid != structure.grid && preprocessing.size == structure.input) {
+  if (grid && *grid != structure.image->grid && preprocessing.size == structure.image->size) {
     throw ModelError("model '" + name + "': the manifest says a grid of " + std::to_string(grid->rows) + " x " +
-                     std::to_string(grid->columns) + " patches, the model has " + std::to_string(structure.grid.rows) +
-                     " x " + std::to_string(structure.grid.columns) + "; correct field 'grid'");
+                     std::to_string(grid->columns) + " patches, the model has " +
+                     std::to_string(structure.image->grid.rows) + " x " +
+                     std::to_string(structure.image->grid.columns) + "; correct field 'grid'");
   }
 }
 

@@ -46,7 +46,7 @@ class GradCamRun : public MethodRun, public BackwardWatcher {
   }
 
   at::Tensor maps() const override {
-    return at::stack(sums_, 1).unflatten(-1, {structure_.grid.rows, structure_.grid.columns});
+    return at::stack(sums_, 1).unflatten(-1, {structure_.image->grid.rows, structure_.image->grid.columns});
   }
 
  private:

@@ -4,11 +4,13 @@
 namespace legrad {
 
 at::Tensor on_patch_grid(const at::Tensor& values, const Structure& structure) {
-  return select_patches(values, -1, structure).unflatten(-1, {structure.grid.rows, structure.grid.columns});
+  return select_patches(values, -1, structure)
+      .unflatten(-1, {structure.image->grid.rows, structure.image->grid.columns});
 }
 
 at::Tensor select_patches(const at::Tensor& values, int64_t dim, const Structure& structure) {
-  const auto places = at::tensor(structure.patch_positions, at::TensorOptions().dtype(at::kLong)).to(values.device());
+  const auto places =
+      at::tensor(structure.image->patch_positions, at::TensorOptions().dtype(at::kLong)).to(values.device());
   return values.index_select(dim, places);
 }
 

@@ -87,7 +87,7 @@ void describe_graph(Structure& structure, const graph::StraightLine& line, const
   structure.output_width = line.output.size(1);
   if (anatomy.patches) {
     const auto patches = sizes(anatomy.patches);
-    structure.grid = {patches[2], patches[3]};
+    structure.image->grid = {patches[2], patches[3]};
   }
   if (!anatomy.poolers.empty()) {
     structure.pooler_heads = heads(anatomy.poolers[0]);
@@ -116,9 +116,9 @@ std::shared_ptr<Network> build(const graph::Source& source, int64_t batch, Image
   auto network = std::make_shared<Network>();
   network->line = std::make_shared<const graph::Source>(std::move(as_source));
   auto& structure = network->structure;
-  structure.input = size;
-  structure.channels = channels;
-  structure.batch_of_one = batch == 1;
+  structure.image =
+      ImageInput{.size = size, .channels = channels, .grid = {}, .prefix_tokens = 0, .patch_positions = {}};
+  network->plan.batch_of_one = batch == 1;
   structure.dtype = straighten.to_dtype;
   structure.device = straighten.device;
   structure.exporter = source.description;

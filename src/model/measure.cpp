@@ -58,7 +58,7 @@ class Measurement {
     for (size_t l = 0; l < network_.blocks.size(); ++l) {
       const auto& block = network_.blocks[l];
       const auto context = network_.attend(block, tokens).context;
-      if (l == 0) structure_.mean_pushed = mean_can_be_pushed(block, context, tokens);
+      if (l == 0) network_.plan.mean_pushed = mean_can_be_pushed(block, context, tokens);
       last_context_ = context;
       last_input_ = tokens;
       tokens = network_.run_tail(block, context, tokens);
@@ -72,7 +72,7 @@ class Measurement {
   }
 
   void find_patches() {
-    auto& grid = structure_.grid;
+    auto& grid = structure_.image->grid;
     const auto from_image = poisoned_tokens(at::ones({1, 1}, at::kBool).expand({1, 1}), {1, 1});
     const int64_t patches = from_image.sum().item<int64_t>();
     if (grid.rows * grid.columns == 0) {
@@ -93,16 +93,16 @@ class Measurement {
       const auto has_bit = at::arange(expected, at::kLong).bitwise_and(bit).ne(0).reshape({grid.rows, grid.columns});
       number += poisoned_tokens(has_bit, grid).to(at::kLong) * bit;
     }
-    structure_.patch_positions.assign(expected, -1);
+    structure_.image->patch_positions.assign(expected, -1);
     for (int64_t token = 0; token < structure_.tokens; ++token) {
       if (!from_image[token].item<bool>()) continue;
       const int64_t patch = number[token].item<int64_t>();
-      if (patch >= expected || structure_.patch_positions[patch] != -1) {
+      if (patch >= expected || structure_.image->patch_positions[patch] != -1) {
         throw ModelError("the patch embedding mixes neighbouring patches, so the tokens have no place on a grid");
       }
-      structure_.patch_positions[patch] = token;
+      structure_.image->patch_positions[patch] = token;
     }
-    structure_.prefix_tokens = structure_.tokens - expected;
+    structure_.image->prefix_tokens = structure_.tokens - expected;
   }
 
   void find_readout_rows() {
@@ -122,7 +122,7 @@ class Measurement {
     std::sort(rows.begin(), rows.end());
     if (rows.empty()) throw ModelError("the model's output does not depend on its last tokens");
     structure_.readout_rows = rows;
-    auto patches = structure_.patch_positions;
+    auto patches = structure_.image->patch_positions;
     std::sort(patches.begin(), patches.end());
     constexpr size_t kFew = 8;
     if (rows.size() == 1) {
@@ -154,7 +154,7 @@ class Measurement {
 
  private:
   bool mean_can_be_pushed(const Network::Block& block, const at::Tensor& context, const at::Tensor& tokens) {
-    structure_.mean_pushed = true;
+    network_.plan.mean_pushed = true;
     try {
       const auto both = network_.run_tail_with_mean(block, context, tokens);
       return difference(both.mean, both.tokens.mean(1, true)) <= tolerance(structure_.dtype);
@@ -243,7 +243,7 @@ void measure(Network& network, const at::Tensor& images, const at::Tensor& outpu
   }
   measurement.find_patches();
   measurement.find_readout_rows();
-  network.structure.rows_restricted = measurement.rows_can_be_restricted();
+  network.plan.rows_restricted = measurement.rows_can_be_restricted();
 }
 
 }  // namespace legrad::model

@@ -6,13 +6,14 @@ namespace legrad::model {
 
 at::Tensor Network::image_sizes(int64_t batch) const {
   const auto options = at::TensorOptions().dtype(structure.dtype).device(structure.device);
-  return at::zeros({1}, options).expand({batch, structure.channels, structure.input.height, structure.input.width});
+  return at::zeros({1}, options)
+      .expand({batch, structure.image->channels, structure.image->size.height, structure.image->size.width});
 }
 
 std::vector<at::Tensor> Network::run(const graph::Program& program, const std::vector<at::Tensor>& inputs,
                                      size_t shared) const {
   const int64_t batch = inputs[0].size(0);
-  if (!structure.batch_of_one || batch == 1) return program(inputs);
+  if (!plan.batch_of_one || batch == 1) return program(inputs);
   std::vector<std::vector<at::Tensor>> outputs;  // [output][image]
   for (int64_t image = 0; image < batch; ++image) {
     std::vector<at::Tensor> alone;
@@ -61,7 +62,7 @@ at::Tensor Network::run_tail(const Cut& cut, const at::Tensor& context, const at
 
 Network::TailAndMean Network::run_tail_with_mean(const Block& block, const at::Tensor& context,
                                                  const at::Tensor& tokens) const {
-  if (!structure.mean_pushed) {
+  if (!plan.mean_pushed) {
     auto out = run_tail(block, context, tokens);
     return {out, out.mean(1, /*keepdim=*/true)};
   }

@@ -36,6 +36,7 @@ class Network {
   };
 
   Structure structure;
+  GradientPlan plan;
   std::shared_ptr<const graph::Source> line;  ///< what it was cut from, as a source again
   graph::Program patchify;  ///< images -> [B, d, rows, columns]; empty where the model has no such value
   graph::Program embed;     ///< what `patchify` gives, or else the images -> Z^0

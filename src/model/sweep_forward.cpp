@@ -46,7 +46,7 @@ class ForwardSweep {
   at::Tensor run_block(const Network::Block& block, const at::Tensor& input, bool output_suffices) {
     const bool model = wanted(BlockScore::kModel);
     const bool mean = wanted(BlockScore::kTokenMean);
-    const bool on_rows = model && network_.structure.rows_restricted && !network_.pooler;
+    const bool on_rows = model && network_.plan.rows_restricted && !network_.pooler;
     const bool on_all_rows = model && !on_rows && !network_.pooler;
 
     auto attended = network_.attend(block, input);
@@ -145,7 +145,7 @@ class ForwardSweep {
       tokens = both.tokens;
       const auto& structure = network_.structure;
       const int64_t rows =
-          structure.rows_restricted ? static_cast<int64_t>(structure.readout_rows.size()) : structure.tokens;
+          network_.plan.rows_restricted ? static_cast<int64_t>(structure.readout_rows.size()) : structure.tokens;
       const auto output = network_.run_readout(both.mean.expand({-1, rows, -1}));
       score_each(BlockScore::kTokenMean, output, leaf, attended.attention, model);
     } else {

@@ -33,14 +33,14 @@ namespace {
 
 // Images as the model takes them, on its device, of its dtype, and such that gradients can be taken behind them.
 at::Tensor prepared(const at::Tensor& images, const Structure& structure) {
-  const auto& size = structure.input;
+  const auto& size = structure.image->size;
   const bool fits = images.defined() && images.dim() == 4 && images.size(0) > 0 &&
-                    images.size(1) == structure.channels && images.size(2) == size.height &&
+                    images.size(1) == structure.image->channels && images.size(2) == size.height &&
                     images.size(3) == size.width;
   if (!fits) {
     std::ostringstream text;
     text << "images of shape " << (images.defined() ? images.sizes() : at::IntArrayRef{}) << "; the model takes [B, "
-         << structure.channels << ", " << size.height << ", " << size.width << "]";
+         << structure.image->channels << ", " << size.height << ", " << size.width << "]";
     throw InputError(text.str());
   }
   if (!images.is_floating_point()) {
@@ -65,6 +65,8 @@ Vit Vit::resized(int64_t height, int64_t width) const {
 }
 
 const Structure& Vit::structure() const { return network_->structure; }
+
+const GradientPlan& Vit::plan() const { return network_->plan; }
 
 at::Tensor Vit::forward(const at::Tensor& images) const { return sweep(images, {}, {}); }
 

@@ -118,7 +118,7 @@ TEST_F(Program, ExplainsTheTopPrediction) {
   const Ran ran = succeeds(explain());
   const Bundle bundle = Bundle::open(kModel);
   const Vit vit = Vit::load(bundle.vision);
-  const at::Tensor output = vit.forward(preprocess(scene(), vit.structure().input, bundle.preprocessing));
+  const at::Tensor output = vit.forward(preprocess(scene(), vit.structure().image->size, bundle.preprocessing));
   const int64_t best = output.argmax(1).item<int64_t>();
   const std::string& label = bundle.labels[static_cast<size_t>(best)];
 
@@ -148,7 +148,7 @@ TEST_F(Program, WritesHeatmapsThatTheLibraryGives) {
   succeeds(explain({"--class", "3", "--class", "5", "--npy", "--readout", "model", "--layers", "1:"}));
   const Bundle bundle = Bundle::open(kModel);
   const Vit vit = Vit::load(bundle.vision);
-  const ImageSize size = vit.structure().input;
+  const ImageSize size = vit.structure().image->size;
   LegradOptions options;
   options.targets = {3, 5};
   options.readout = Readout::kModel;
@@ -182,7 +182,7 @@ TEST_F(Program, DoesNotOverwriteAPictureItReads) {
 
 TEST_F(Program, ExplainsAnArray) {
   const Vit vit = Vit::load(Bundle::open(kModel).vision);
-  const ImageSize size = vit.structure().input;
+  const ImageSize size = vit.structure().image->size;
   const at::Tensor images = at::rand({2, 3, size.height, size.width});
   write_npy(path("batch.npy"), images);
   const Arguments array = {"explain", "--model", kModel, "--input-npy", path("batch.npy"), "--out", path("out")};
@@ -193,7 +193,7 @@ TEST_F(Program, ExplainsAnArray) {
   const at::Tensor expected = legrad(vit, images, options);
   EXPECT_TRUE(at::allclose(read_npy(path("out/raw.npy")), expected, 1e-4, 1e-9));
   EXPECT_EQ(read_npy(path("out/raw.npy")).sizes(),
-            at::IntArrayRef({2, 2, vit.structure().grid.rows, vit.structure().grid.columns}));
+            at::IntArrayRef({2, 2, vit.structure().image->grid.rows, vit.structure().image->grid.columns}));
 
   succeeds(array + Arguments{"--method", "chefer_cam", "--class", "2"});
   CheferCamOptions chefer_options;
@@ -207,7 +207,7 @@ TEST_F(Program, ExplainsAnArray) {
 TEST_F(Program, ExplainsByEveryMethodAndItsOptions) {
   const Vit vit = Vit::load(Bundle::open(kModel).vision);
   at::manual_seed(11);
-  const at::Tensor images = at::randn({1, 3, vit.structure().input.height, vit.structure().input.width});
+  const at::Tensor images = at::randn({1, 3, vit.structure().image->size.height, vit.structure().image->size.width});
   write_npy(path("batch.npy"), images);
   const auto check = [&](const std::string& method, const Arguments& arguments, const BuiltInOptions& options) {
     SCOPED_TRACE(method);
@@ -264,7 +264,7 @@ TEST_F(Program, CorrectsTheMapsOfASiglip) {
   fs::copy_file(model, folder_ / "model/vision.pt");
   const Vit vit = Vit::load(model);
   at::manual_seed(12);
-  const at::Tensor images = at::randn({2, 3, vit.structure().input.height, vit.structure().input.width});
+  const at::Tensor images = at::randn({2, 3, vit.structure().image->size.height, vit.structure().image->size.width});
   const at::Tensor text = at::randn({2, vit.structure().output_width});
   const at::Tensor empty = at::randn({1, vit.structure().output_width});
   write_npy(path("batch.npy"), images);
@@ -301,7 +301,7 @@ TEST_F(Program, CorrectsTheMapsOfASiglip) {
 TEST_F(Program, ComparesWithEmbeddings) {
   const Vit vit = Vit::load(Bundle::open(kModel).vision);
   const int64_t width = vit.structure().output_width;
-  const at::Tensor images = at::rand({1, 3, vit.structure().input.height, vit.structure().input.width});
+  const at::Tensor images = at::rand({1, 3, vit.structure().image->size.height, vit.structure().image->size.width});
   const at::Tensor embedding = at::randn({3, width});
   write_npy(path("batch.npy"), images);
   write_npy(path("text.npy"), embedding);
@@ -346,23 +346,25 @@ TEST_F(Program, TakesABareFileWithMeanAndStd) {
 
 TEST_F(Program, InspectsAModel) {
   const Bundle bundle = Bundle::open(kModel);
-  const Structure structure = Vit::load(bundle.vision).structure();
+  const Vit vit = Vit::load(bundle.vision);
+  const Structure& structure = vit.structure();
   const std::string text = succeeds({"inspect", "--model", kModel}).out;
   EXPECT_TRUE(contains(text, bundle.name));
-  EXPECT_TRUE(contains(text, std::to_string(structure.grid.rows) + " x " + std::to_string(structure.grid.columns)));
+  EXPECT_TRUE(contains(
+      text, std::to_string(structure.image->grid.rows) + " x " + std::to_string(structure.image->grid.columns)));
 
   const nlohmann::json json = nlohmann::json::parse(succeeds({"inspect", "--json", "--model", kModel}).out);
   EXPECT_EQ(json["blocks"], structure.blocks);
   EXPECT_EQ(json["heads"], structure.heads);
   EXPECT_EQ(json["width"], structure.width);
   EXPECT_EQ(json["tokens"], structure.tokens);
-  EXPECT_EQ(json["prefix_tokens"], structure.prefix_tokens);
-  EXPECT_EQ(json["grid"]["rows"], structure.grid.rows);
-  EXPECT_EQ(json["input"]["height"], structure.input.height);
+  EXPECT_EQ(json["prefix_tokens"], structure.image->prefix_tokens);
+  EXPECT_EQ(json["grid"]["rows"], structure.image->grid.rows);
+  EXPECT_EQ(json["input"]["height"], structure.image->size.height);
   EXPECT_EQ(json["readout"], to_string(structure.readout));
   EXPECT_EQ(json["readout_rows"], structure.readout_rows);
   EXPECT_EQ(json["attention"].size(), static_cast<size_t>(structure.blocks));
-  EXPECT_EQ(json["rows_restricted"], structure.rows_restricted);
+  EXPECT_EQ(json["rows_restricted"], vit.plan().rows_restricted);
   EXPECT_EQ(json["parameters"], structure.parameters);
   EXPECT_EQ(json["dtype"], "float32");
   EXPECT_EQ(json["labels"].size(), bundle.labels.size());

@@ -150,8 +150,8 @@ void write_mutation(const fs::path& original, const fs::path& file, int number) 
 /// Loads and explains; throws unless the maps are finite.
 void explain(const fs::path& file) {
   const auto vit = legrad::Vit::load(file);
-  const auto& input = vit.structure().input;
-  const auto images = at::ones({1, vit.structure().channels, input.height, input.width}, at::kFloat);
+  const auto& input = vit.structure().image->size;
+  const auto images = at::ones({1, vit.structure().image->channels, input.height, input.width}, at::kFloat);
   const auto maps = legrad::legrad(vit, images, {.targets = {0}});
   if (!maps.isfinite().all().item<bool>()) throw legrad::ModelError("the maps are not finite");
 }

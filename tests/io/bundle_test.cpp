@@ -169,13 +169,13 @@ TEST_F(BundleTest, WithoutLabelsAClassIsAnIndex) {
 TEST_F(BundleTest, ChecksLabelsAndGridAgainstTheModel) {
   const Bundle bundle = open(kManifest);
   Structure structure;
-  structure.input = {112, 96};
+  structure.image.emplace().size = {112, 96};
   structure.output_width = 6;
-  structure.grid = {7, 6};
+  structure.image->grid = {7, 6};
   bundle.check(structure);
-  structure.grid = {7, 7};
+  structure.image->grid = {7, 7};
   EXPECT_TRUE(contains(message_of<ModelError>([&] { bundle.check(structure); }), "7 x 6 patches, the model has 7 x 7"));
-  structure.input = {112, 112};  // loaded at another size on purpose
+  structure.image->size = {112, 112};  // loaded at another size on purpose
   bundle.check(structure);
   structure.output_width = 7;
   EXPECT_TRUE(contains(message_of<ModelError>([&] { bundle.check(structure); }), "6 labels, the model's output 7"));

@@ -170,15 +170,15 @@ TEST_P(FixtureTest, StructureIsFound) {
   const auto number = [&](const char* name) { return expected.at(name).get<int64_t>(); };
   const auto numbers = [&](const char* name) { return expected.at(name).get<std::vector<int64_t>>(); };
 
-  EXPECT_EQ((std::vector<int64_t>{found.input.height, found.input.width}), numbers("input"));
-  EXPECT_EQ(found.channels, number("channels"));
+  EXPECT_EQ((std::vector<int64_t>{found.image->size.height, found.image->size.width}), numbers("input"));
+  EXPECT_EQ(found.image->channels, number("channels"));
   EXPECT_EQ(found.blocks, number("blocks"));
   EXPECT_EQ(found.heads, number("heads"));
   EXPECT_EQ(found.width, number("width"));
   EXPECT_EQ(found.tokens, number("tokens"));
-  EXPECT_EQ(found.prefix_tokens, number("prefix_tokens"));
-  EXPECT_EQ((std::vector<int64_t>{found.grid.rows, found.grid.columns}), numbers("grid"));
-  EXPECT_EQ(found.patch_positions, numbers("patch_positions"));
+  EXPECT_EQ(found.image->prefix_tokens, number("prefix_tokens"));
+  EXPECT_EQ((std::vector<int64_t>{found.image->grid.rows, found.image->grid.columns}), numbers("grid"));
+  EXPECT_EQ(found.image->patch_positions, numbers("patch_positions"));
   EXPECT_EQ(legrad::to_string(found.readout), expected.at("readout").get<std::string>());
   EXPECT_EQ(found.readout_rows, numbers("readout_rows"));
   EXPECT_EQ(found.pooler_heads, number("pooler_heads"));
@@ -186,7 +186,7 @@ TEST_P(FixtureTest, StructureIsFound) {
   EXPECT_EQ(found.output_width, number("output_width"));
   // A class token at the front can be read from the first rows alone; one at the end is read from what is not there then.
   const bool few_rows = expected.at("readout") == "token" || expected.at("readout") == "tokens";
-  EXPECT_EQ(found.rows_restricted, few_rows && found.readout_rows.front() == 0);
+  EXPECT_EQ(fixture().vit.plan().rows_restricted, few_rows && found.readout_rows.front() == 0);
   EXPECT_EQ(found.normalized_output, expected.at("normalized_output").get<bool>());
   EXPECT_EQ(found.attention.size(), static_cast<size_t>(number("blocks")));
   if (!found.attention.empty()) RecordProperty("attention", found.attention.front());
@@ -351,7 +351,7 @@ TEST(Fixtures, ArchivesOfAnOlderTorchGiveTheSame) {
   for (const auto* file : {"trace.pt", "script.pt"}) {
     const auto vit = legrad::Vit::load(folder / file);
     EXPECT_TRUE(close(vit.forward(images), legrad::read_npy(folder / "output.npy"), 1e-5, file));
-    EXPECT_TRUE(vit.structure().rows_restricted) << file;
+    EXPECT_TRUE(vit.plan().rows_restricted) << file;
   }
 }
 

@@ -21,8 +21,8 @@ TEST_P(ResizedTest, IsTheHomesOwnResampling) {
   const auto resized = vit.resized(images.size(2), images.size(3));
   const auto error = ((resized.forward(images) - expected).abs().max() / expected.abs().max()).item<double>();
   EXPECT_LT(error, 1e-4);
-  EXPECT_EQ(resized.structure().prefix_tokens, vit.structure().prefix_tokens);
-  EXPECT_EQ(vit.structure().input, (legrad::ImageSize{16, 16}));
+  EXPECT_EQ(resized.structure().image->prefix_tokens, vit.structure().image->prefix_tokens);
+  EXPECT_EQ(vit.structure().image->size, (legrad::ImageSize{16, 16}));
 }
 
 INSTANTIATE_TEST_SUITE_P(Homes, ResizedTest,

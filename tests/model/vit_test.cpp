@@ -307,9 +307,9 @@ TEST_F(VitTest, AFileThatHoldsABatchOfOneGivesTheSameMaps) {
   model_.sizes_as_numbers = true;
   model_.save(folder_.path() / "one.pt");
   const auto one = Vit::load(folder_.path() / "one.pt");
-  EXPECT_FALSE(vit.structure().batch_of_one);
-  EXPECT_TRUE(one.structure().batch_of_one);
-  EXPECT_TRUE(one.structure().rows_restricted);
+  EXPECT_FALSE(vit.plan().batch_of_one);
+  EXPECT_TRUE(one.plan().batch_of_one);
+  EXPECT_TRUE(one.plan().rows_restricted);
   EXPECT_LT(relative(one.forward(images_), vit.forward(images_)), 1e-12);
   for (const auto readout : {Readout::kModel, Readout::kTokenMean}) {
     const LegradOptions options{.targets = {1, 4, 2}, .readout = readout};
@@ -325,8 +325,8 @@ TEST_F(VitTest, ResizedIsTheModelWithAResampledPositionEmbedding) {
     model_.save(file());
     const auto vit = Vit::load(file());
     const auto resized = vit.resized(24, 12);
-    EXPECT_EQ(resized.structure().grid, (PatchGrid{6, 3}));
-    EXPECT_EQ(vit.structure().grid, (PatchGrid{4, 4}));
+    EXPECT_EQ(resized.structure().image->grid, (PatchGrid{6, 3}));
+    EXPECT_EQ(vit.structure().image->grid, (PatchGrid{4, 4}));
     const auto pos = model_.weights.at("pos");
     const auto map = pos.narrow(1, 1, 16).reshape({1, 4, 4, model_.width}).permute({0, 3, 1, 2});
     const auto sampled = at::_upsample_bicubic2d_aa(map, {6, 3}, false).flatten(2).transpose(1, 2);

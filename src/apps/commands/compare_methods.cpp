@@ -79,8 +79,8 @@ class Comparison {
 
   at::Tensor heat_over(const at::Tensor& image, const at::Tensor& map) const {
     const at::Tensor heat = normalized(map.to(at::kCPU, at::kFloat));
-    const at::Tensor seen =
-        on_picture(heat, {image.size(0), image.size(1)}, model_.vit.structure().input, model_.bundle.preprocessing);
+    const at::Tensor seen = on_picture(heat, {image.size(0), image.size(1)}, model_.vit.structure().image->size,
+                                       model_.bundle.preprocessing);
     return overlay(image, seen, colormap(options_.overlay.colormap), options_.overlay.alpha);
   }
   void add_layers(const at::Tensor& image, const at::Tensor& input, const ChosenTargets& chosen);
@@ -100,7 +100,7 @@ void Comparison::add(const std::string& picture) {
     const QuietStderr quiet;
     image = read_image(picture);
   }
-  const at::Tensor input = preprocess(image, model_.vit.structure().input, model_.bundle.preprocessing);
+  const at::Tensor input = preprocess(image, model_.vit.structure().image->size, model_.bundle.preprocessing);
   const at::Tensor output = model_.vit.forward(input);
   const ChosenTargets chosen = targets_.choose(output);
   const at::Tensor scores = chosen.target.scores(output)[0];

@@ -43,7 +43,7 @@ class PictureExplainer {
 
 void PictureExplainer::explain(const std::string& picture) {
   const Preprocessing& preprocessing = model_.bundle.preprocessing;
-  const ImageSize size = model_.vit.structure().input;
+  const ImageSize size = model_.vit.structure().image->size;
   const at::Tensor image = read_quietly(picture);
   const at::Tensor input = preprocess(image, size, preprocessing);
 

@@ -59,8 +59,8 @@ Bundle open_bundle(const ModelOptions& options) {
 }
 
 void check_channels(const Structure& structure) {
-  if (structure.channels != 3) {
-    throw InputError("the model takes images of " + std::to_string(structure.channels) +
+  if (structure.image->channels != 3) {
+    throw InputError("the model takes images of " + std::to_string(structure.image->channels) +
                      " channels, pictures have 3; explain an array with legrad explain --input-npy");
   }
 }

@@ -10,14 +10,14 @@
 int main(int argc, char** argv) {
   if (argc != 2) return 2;
   const auto vit = legrad::Vit::load(argv[1]);
-  const auto& input = vit.structure().input;
+  const auto& input = vit.structure().image->size;
   const auto images = at::rand({1, 3, input.height, input.width});
 
   auto methods = legrad::built_in_methods();
   methods.add("hires_cam", hires_cam_method());
   const auto [output, maps] = legrad::explain(vit, images, {1, 2}, methods.choose({"legrad", "hires_cam"}));
 
-  const auto& grid = vit.structure().grid;
+  const auto& grid = vit.structure().image->grid;
   for (const auto& map : maps) {
     if (map.sizes() != at::IntArrayRef({1, 2, grid.rows, grid.columns})) return 1;
     if (map.min().item<float>() < 0 || map.max().item<float>() <= 0) return 1;

@@ -1,0 +1,57 @@
+#include <legrad/error.h>
+
+namespace legrad {
+
+const char* to_string(Reason reason) {
+  switch (reason) {
+    case Reason::kUnspecified:
+      return "unspecified";
+    case Reason::kNotAModel:
+      return "not a model";
+    case Reason::kDamaged:
+      return "damaged";
+    case Reason::kNotAllowed:
+      return "not allowed";
+    case Reason::kTooLarge:
+      return "too large";
+    case Reason::kSizeUnknown:
+      return "size unknown";
+    case Reason::kSizeUnfit:
+      return "size unfit";
+    case Reason::kBatchUnfit:
+      return "batch unfit";
+    case Reason::kOtherInput:
+      return "other input";
+    case Reason::kNoSuitableOutput:
+      return "no suitable output";
+    case Reason::kTrainingMode:
+      return "training mode";
+    case Reason::kQuantised:
+      return "quantised";
+    case Reason::kDependsOnPixels:
+      return "depends on pixels";
+    case Reason::kWritesInPlace:
+      return "writes in place";
+    case Reason::kNoAttention:
+      return "no attention";
+    case Reason::kUnknownAttention:
+      return "unknown attention";
+    case Reason::kNotOneStream:
+      return "not one stream";
+    case Reason::kSeveralPoolers:
+      return "several poolers";
+    case Reason::kTokensUnordered:
+      return "tokens unordered";
+    case Reason::kMixesImages:
+      return "mixes images";
+    case Reason::kNotReproduced:
+      return "not reproduced";
+    case Reason::kNotDifferentiable:
+      return "not differentiable";
+    case Reason::kNotFinite:
+      return "not finite";
+  }
+  return "unspecified";
+}
+
+}  // namespace legrad
