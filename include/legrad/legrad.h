@@ -9,6 +9,8 @@
 #include <legrad/explain.h>
 #include <legrad/heatmap.h>
 #include <legrad/layers.h>
+#include <legrad/method_option.h>
+#include <legrad/method_row.h>
 #include <legrad/methods.h>
 #include <legrad/methods/attention_cam.h>
 #include <legrad/methods/chefer_cam.h>

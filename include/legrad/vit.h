@@ -35,6 +35,8 @@ class Vit {
   static Vit load(const std::filesystem::path& file, const LoadOptions& options = {});
 
   const Structure& structure() const;
+  /// The same, for what may be there longer than this `Vit`.
+  std::shared_ptr<const Structure> shared_structure() const;
   const GradientPlan& plan() const;
 
   /// A new model for images of another size, multiples of the patch size; this one stays as it is. The position embedding

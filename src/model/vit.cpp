@@ -66,6 +66,8 @@ Vit Vit::resized(int64_t height, int64_t width) const {
 
 const Structure& Vit::structure() const { return network_->structure; }
 
+std::shared_ptr<const Structure> Vit::shared_structure() const { return {network_, &network_->structure}; }
+
 const GradientPlan& Vit::plan() const { return network_->plan; }
 
 at::Tensor Vit::forward(const at::Tensor& images) const { return sweep(images, {}, {}); }

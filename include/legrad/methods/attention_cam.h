@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 #include <legrad/explain.h>
+#include <legrad/method_row.h>
 #include <legrad/target.h>
 #include <legrad/vit.h>
 
@@ -11,7 +12,6 @@
 namespace legrad {
 
 struct AttentionCamOptions {
-  Target targets = {};                ///< what to explain; required by `attention_cam`, given to `explain` by itself
   std::optional<int64_t> layer = {};  ///< block from 0, negative: from the end; default: the last. None with a pooler
 };
 
@@ -27,9 +27,13 @@ struct AttentionCamOptions {
 /// Deviations: eq. 13 divides by n² where A has (n + 1)² entries; here it is their mean, a factor that min-max removes.
 /// Chefer's `generate_cam_attn` averages the gradient over the class token's patch columns alone, and ends with a ReLU;
 /// eq. 13 does neither.
-at::Tensor attention_cam(const Vit& vit, const at::Tensor& images, const AttentionCamOptions& options);
+at::Tensor attention_cam(const Vit& vit, const at::Tensor& images, const Target& targets,
+                         const AttentionCamOptions& options = {});
 
-/// The method for `explain`; `options.targets` is not read.
+/// The method for `explain`.
 Method attention_cam_method(const AttentionCamOptions& options = {});
+
+/// "attention_cam", its options by name.
+MethodRow attention_cam_row();
 
 }  // namespace legrad

@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 #include <legrad/explain.h>
+#include <legrad/method_row.h>
 #include <legrad/target.h>
 #include <legrad/vit.h>
 
@@ -11,7 +12,6 @@
 namespace legrad {
 
 struct CheferCamOptions {
-  Target targets = {};               ///< what to explain; required by `chefer_cam`, given to `explain` by itself
   std::vector<int64_t> layers = {};  ///< blocks from 0, negative ones from the end; empty: all
   int64_t start_layer = 0;           ///< blocks before it are left out; the authors' scripts say 1
   bool normalize = false;            ///< the pooler's rule with rows of R over their sums; for models with a pooler
@@ -33,9 +33,13 @@ struct CheferCamOptions {
 /// zeros (the authors' code makes the whole product 0 where it meets one).
 ///
 /// Deviations: DETR's R_qq, the queries' own relevance, is I for a pooler and eq. 8 would divide its 0 by 0; it is left out.
-at::Tensor chefer_cam(const Vit& vit, const at::Tensor& images, const CheferCamOptions& options);
+at::Tensor chefer_cam(const Vit& vit, const at::Tensor& images, const Target& targets,
+                      const CheferCamOptions& options = {});
 
-/// The method for `explain`; `options.targets` is not read.
+/// The method for `explain`.
 Method chefer_cam_method(const CheferCamOptions& options = {});
+
+/// "chefer_cam", its options by name.
+MethodRow chefer_cam_row();
 
 }  // namespace legrad

@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 #include <legrad/explain.h>
+#include <legrad/method_row.h>
 #include <legrad/target.h>
 #include <legrad/vit.h>
 
@@ -11,7 +12,6 @@
 namespace legrad {
 
 struct GradCamOptions {
-  Target targets = {};  ///< what to explain; required by `grad_cam`, given to `explain` by itself
   std::vector<int64_t> layers =
       {};                      ///< from 0, negative: from the end; empty: block round(2L/3) - 1, as the paper's 8 of 12
   bool include_prefix = true;  ///< whether the weights average over prefix tokens too (Table 6)
@@ -29,9 +29,13 @@ struct GradCamOptions {
 /// Deviations: eq. 12 writes 1/n and sums n + 1 tokens; here it is their mean, a factor that min-max removes.
 /// pytorch-grad-cam takes the mean of the gradient over patches alone (`include_prefix` = false) and sums over the width;
 /// both it and torch-cam are usually put on a block's first norm, here it is the block's output as in the paper.
-at::Tensor grad_cam(const Vit& vit, const at::Tensor& images, const GradCamOptions& options);
+at::Tensor grad_cam(const Vit& vit, const at::Tensor& images, const Target& targets,
+                    const GradCamOptions& options = {});
 
-/// The method for `explain`; `options.targets` is not read.
+/// The method for `explain`.
 Method grad_cam_method(const GradCamOptions& options = {});
+
+/// "grad_cam", its options by name.
+MethodRow grad_cam_row();
 
 }  // namespace legrad

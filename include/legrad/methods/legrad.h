@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 #include <legrad/explain.h>
+#include <legrad/method_row.h>
 #include <legrad/target.h>
 #include <legrad/vit.h>
 
@@ -12,8 +13,7 @@ namespace legrad {
 
 /// Which readout turns a block's tokens into its score.
 enum class Readout {
-  kAuto,       ///< token mean where the model reads one row (a class token), the model's own elsewhere
-  kModel,      ///< the model's own
+  kModel,      ///< the model's own: f(Z^l), as the paper defines it
   kTokenMean,  ///< the model's own on the mean of all tokens
   /// As in the published code: the token mean (CLIP); for attentional poolers the model's own without the final norm,
   /// before the pooler (SigLIP) or behind it (CoCa, whose targets are compared by dot product).
@@ -21,8 +21,7 @@ enum class Readout {
 };
 
 struct LegradOptions {
-  Target targets = {};  ///< what to explain; required, but given to `explain` by itself
-  Readout readout = Readout::kAuto;
+  Readout readout = Readout::kModel;
   std::vector<int64_t> layers = {};        ///< blocks from 0, negative ones from the end; empty: all
   bool relu = true;                        ///< false: keep negative gradients (Table 8)
   double negative_slope = 0;               ///< slope of a LeakyReLU in place of the ReLU (Table 10), in [0, 1]
@@ -47,14 +46,21 @@ struct LegradResult {
 /// with A^l the block's self-attention, or the pooler's attention to Z^l. Images [B, 3, H, W], preprocessed. Returns raw
 /// maps [B, K, rows, columns] in float32 (float64 for a float64 model), ≥ 0 with the ReLU on.
 ///
-/// Deviations: the published code uses the last two layers by default and the token mean for CLIP; here all layers are
-/// the default as in the paper, and `Readout` chooses.
-at::Tensor legrad(const Vit& vit, const at::Tensor& images, const LegradOptions& options);
+/// Deviations: the published code uses the last two layers by default and the token mean for CLIP; here all layers and the
+/// model's own readout are the default as in the paper, and `Readout` chooses.
+at::Tensor legrad(const Vit& vit, const at::Tensor& images, const Target& targets, const LegradOptions& options = {});
 
 /// The same, with what each layer gave.
-LegradResult legrad_by_layer(const Vit& vit, const at::Tensor& images, const LegradOptions& options);
+LegradResult legrad_by_layer(const Vit& vit, const at::Tensor& images, const Target& targets,
+                             const LegradOptions& options = {});
 
-/// The method for `explain`; `options.targets` is not read.
+/// The method for `explain`.
 Method legrad_method(const LegradOptions& options = {});
+
+/// Options that were given by name, for a model; for `legrad_by_layer`.
+LegradOptions legrad_options(const OptionValues& values, const Structure& structure);
+
+/// "legrad", its options by name.
+MethodRow legrad_row();
 
 }  // namespace legrad
