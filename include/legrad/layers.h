@@ -1,40 +1,32 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
 namespace legrad {
 
-/// A choice of blocks, made before there is a model: a comma list of indices and half-open ranges, counted from 0, negative
-/// ones from the end: `"2"`, `"0,3,-1"`, `"6:"`, `":4"`, `"-4:"`; or `"all"`.
+/// A choice of blocks that was made before there is a model: a comma list of indices and half-open ranges, counted from
+/// 0, negative ones from the end: `"2"`, `"0,3,-1"`, `"6:"`, `":4"`, `"-4:"`; or `"all"`.
 class LayerChoice {
  public:
-  LayerChoice() = default;  ///< none was made
+  LayerChoice() = default;  ///< no choice was made
 
   /// Throws `InputError` for a word that is no index or range.
-  explicit LayerChoice(const std::string& text);
+  explicit LayerChoice(const std::string& spec);
 
-  /// The blocks chosen of a model with `blocks` of them: sorted, distinct indices in [0, blocks); empty where no choice was
-  /// made. Throws `InputError` for an index that the model has not, or a range without a block.
+  /// The blocks chosen of a model that has `blocks` of them: sorted, distinct indices in [0, blocks); none where no
+  /// choice was made. Throws `InputError` for an index that the model does not have, and for a range without a block.
   std::vector<int64_t> of(int64_t blocks) const;
 
   /// As it was written, without blanks.
   std::string text() const;
 
  private:
-  /// An index where `range` is not set, else [first, end), with what is left out empty.
-  struct Part {
-    bool range = false;
-    std::optional<int64_t> first;
-    std::optional<int64_t> end;
-    std::string text;
-  };
-  std::vector<Part> parts_;
+  std::vector<std::string> words_;
 };
 
-/// Blocks in words, for a model that is there: `LayerChoice(spec).of(blocks)`.
+/// Reads a choice of blocks for a model that is there: `LayerChoice(spec).of(blocks)`.
 std::vector<int64_t> parse_layers(const std::string& spec, int64_t blocks);
 
 /// Resolves indices (negative ones from the end; none: all) to sorted, distinct ones in [start_layer, blocks), the ones

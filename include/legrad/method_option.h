@@ -22,7 +22,7 @@ struct Number {    ///< a finite number in [least, most], or in [least, most) wh
   double most = 1;
   bool below = false;
 };
-struct Numbers {};  ///< finite numbers with commas between them: "1,0.5,2"
+struct Numbers {};  ///< one or more finite numbers with commas between them: "1,0.5,2"
 struct YesNo {};    ///< "yes" or "no"; also true, on, 1, false, off and 0
 struct OneOf {      ///< one of these words
   std::vector<std::string> names;
@@ -46,12 +46,16 @@ struct MethodOption {
   std::string meaning;        ///< one phrase
 };
 
+/// What an option is set to.
+using OptionValue = std::variant<LayerChoice, int64_t, double, std::vector<double>, bool, std::string>;
+
 /// What the options of a method are set to: the values given, and elsewhere the defaults. Asking for an option that the
-/// method has not, or that takes something else, throws `InputError`.
+/// method does not have, for another type of value than it takes, or for a value where there is neither one given nor a
+/// default, throws `InputError`.
 class OptionValues {
  public:
-  /// Reads values that were given as text. Throws `InputError` that names the method and the option for a key that is not
-  /// known (the known ones are listed, nearest first), a value that the option does not take, or a default that it would not.
+  /// Reads values that were given as text, each with its key. Throws `InputError` for a key that is not known (the known
+  /// ones are listed, nearest first) or given twice, and for a value, or default, that the option does not take.
   OptionValues(const std::string& method, const std::vector<MethodOption>& options,
                const std::vector<std::pair<std::string, std::string>>& given);
 
@@ -62,16 +66,18 @@ class OptionValues {
   bool yes(const std::string& key) const;
   std::string name(const std::string& key) const;
 
-  /// The values that were given, each in one spelling ("yes" for "on"), in the order of the options: "/KEY=VALUE/KEY=VALUE".
+  /// The values that were given, each in one spelling ("yes" for "on"), in the order of the options:
+  /// "/KEY=VALUE/KEY=VALUE".
   const std::string& given() const { return given_; }
 
  private:
-  using Value = std::variant<LayerChoice, int64_t, double, std::vector<double>, bool, std::string>;
   template <class T>
   std::optional<T> get(const std::string& key) const;
+  template <class T>
+  T required(const std::string& key) const;
 
   std::string method_;
-  std::map<std::string, std::optional<Value>> values_;
+  std::map<std::string, std::optional<OptionValue>> values_;
   std::string given_;
 };
 

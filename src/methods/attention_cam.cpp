@@ -12,8 +12,9 @@ namespace {
 
 class AttentionCamRun : public MethodRun, public BackwardWatcher {
  public:
-  AttentionCamRun(const Structure& structure, const AttentionCamOptions& options)
-      : structure_(structure), explained_(explained_attention(structure, options.layer, "attention_cam")) {}
+  AttentionCamRun(std::shared_ptr<const Structure> structure, const AttentionCamOptions& options)
+      : structure_(std::move(structure)),
+        explained_(explained_attention(*structure_, options.layer, "attention_cam")) {}
 
   BackwardWatcher* backward() override { return this; }
 
@@ -24,12 +25,14 @@ class AttentionCamRun : public MethodRun, public BackwardWatcher {
   void on_block(const BackwardBlock& block) override {
     const auto& attention = *block.attention;
     const auto weights = mean_gradient(attention, block.context_gradient).unsqueeze(-1).unsqueeze(-1);  // [B, h, 1, 1]
-    of_target(rows_, block.target) = readout_row_of(structure_, attention, [&](int64_t first, int64_t count) {
+    of_target(rows_, block.target) = readout_row_of(*structure_, attention, [&](int64_t first, int64_t count) {
       return (weights * attention.rows(first, count)).sum(1);
     });
   }
 
-  at::Tensor maps() const override { return in_maps_dtype(on_patch_grid(at::stack(rows_, 1), structure_), structure_); }
+  at::Tensor maps() const override {
+    return in_maps_dtype(on_patch_grid(at::stack(rows_, 1), *structure_), *structure_);
+  }
 
  private:
   // mean_{i,j} ∂s/∂A_{h,i,j} [B, h]
@@ -39,19 +42,31 @@ class AttentionCamRun : public MethodRun, public BackwardWatcher {
     return (contexts * values).sum(-1) / static_cast<double>(attention.queries() * attention.tokens());
   }
 
-  const Structure& structure_;
+  std::shared_ptr<const Structure> structure_;
   int64_t explained_;
   std::vector<at::Tensor> rows_;  // [K] of [B, N]
 };
 
 }  // namespace
 
-at::Tensor attention_cam(const Vit& vit, const at::Tensor& images, const AttentionCamOptions& options) {
-  return explain(vit, images, options.targets, {attention_cam_method(options)}).maps[0];
+at::Tensor attention_cam(const Vit& vit, const at::Tensor& images, const Target& targets,
+                         const AttentionCamOptions& options) {
+  return explain(vit, images, targets, {attention_cam_method(options)}).maps[0];
 }
 
 Method attention_cam_method(const AttentionCamOptions& options) {
-  return [options](const Structure& structure) { return std::make_unique<AttentionCamRun>(structure, options); };
+  return [options](std::shared_ptr<const Structure> structure) {
+    return std::make_unique<AttentionCamRun>(std::move(structure), options);
+  };
+}
+
+MethodRow attention_cam_row() {
+  return {.name = "attention_cam",
+          .title = "AttentionCAM",
+          .source = "Chefer et al., CVPR 2021, a baseline there; LeGrad's eq. 13, poolers §8.5",
+          .looks_at_target = true,
+          .options = {layer_option()},
+          .make = [](const OptionValues& values) { return attention_cam_method({.layer = values.block("layer")}); }};
 }
 
 }  // namespace legrad

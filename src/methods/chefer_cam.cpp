@@ -6,9 +6,9 @@
 #include <legrad/patch_map.h>
 
 #include <algorithm>
-#include <ranges>
 #include <utility>
 
+#include "methods/for_each_chunk.h"
 #include "methods/row_times.h"
 
 namespace legrad {
@@ -33,11 +33,9 @@ struct Relevance {
   // Ā · column, [B, N] -> [B, M]
   at::Tensor times(const at::Tensor& column) const {
     std::vector<at::Tensor> parts;
-    const int64_t step = attention.rows_per_chunk();
-    for (int64_t first = 0; first < attention.queries(); first += step) {
-      const auto part = rows(first, std::min(step, attention.queries() - first)).to(at::kDouble);
-      parts.push_back(part.matmul(column.unsqueeze(-1)).squeeze(-1));
-    }
+    for_each_chunk(0, attention.queries(), attention.rows_per_chunk(), [&](int64_t first, int64_t count) {
+      parts.push_back(rows(first, count).to(at::kDouble).matmul(column.unsqueeze(-1)).squeeze(-1));
+    });
     return at::cat(parts, 1);
   }
 };
@@ -52,11 +50,11 @@ struct Row {
 
 class CheferCamRun : public MethodRun, public BackwardWatcher {
  public:
-  CheferCamRun(const Structure& structure, const CheferCamOptions& options)
-      : structure_(structure),
-        pooler_(structure.readout == ReadoutKind::kPooler),
+  CheferCamRun(std::shared_ptr<const Structure> structure, const CheferCamOptions& options)
+      : structure_(std::move(structure)),
+        pooler_(structure_->readout == ReadoutKind::kPooler),
         normalize_(options.normalize),
-        layers_(resolve_layers(options.layers, structure.blocks, options.start_layer)) {
+        layers_(resolve_layers(options.layers, structure_->blocks, options.start_layer)) {
     if (normalize_ && !pooler_) {
       throw InputError(
           "chefer_cam: normalize is a form of the attentional pooler's rule, and this model has no pooler");
@@ -79,7 +77,7 @@ class CheferCamRun : public MethodRun, public BackwardWatcher {
     const Relevance relevance{*block.attention, block.context_gradient};
     auto& row = rows_[block.target];
     if (!row.start.defined()) {
-      const auto read = readout_row(structure_, relevance.attention);
+      const auto read = readout_row(*structure_, relevance.attention);
       row.start = block.pooler() ? relevance.row_times_this(read) : read;
       row.increment = at::zeros_like(row.start);
     }
@@ -98,20 +96,22 @@ class CheferCamRun : public MethodRun, public BackwardWatcher {
       const auto increment = normalize_ ? normalized_increment(rows_[k].start, kept_[k]) : rows_[k].increment;
       rows.push_back(pooler_ ? rows_[k].start + increment : increment);
     }
-    return in_maps_dtype(on_patch_grid(at::stack(rows, 1), structure_), structure_);
+    return in_maps_dtype(on_patch_grid(at::stack(rows, 1), *structure_), *structure_);
   }
 
  private:
   // (r₀ / S) (R - I) with S the row sums of R - I; relevances from the last block to the first.
   static at::Tensor normalized_increment(const at::Tensor& start, const std::vector<Relevance>& relevances) {
     auto sums = at::zeros_like(start);
-    for (const auto& relevance : std::views::reverse(relevances)) sums = sums + relevance.times(1 + sums);
+    for (auto relevance = relevances.rbegin(); relevance != relevances.rend(); ++relevance) {
+      sums = sums + relevance->times(1 + sums);
+    }
     Row row{(start / sums).masked_fill(sums == 0, 0), at::zeros_like(start)};
     for (const auto& relevance : relevances) row.step(relevance);
     return row.increment;
   }
 
-  const Structure& structure_;
+  std::shared_ptr<const Structure> structure_;
   bool pooler_;
   bool normalize_;
   std::vector<int64_t> layers_;
@@ -121,12 +121,37 @@ class CheferCamRun : public MethodRun, public BackwardWatcher {
 
 }  // namespace
 
-at::Tensor chefer_cam(const Vit& vit, const at::Tensor& images, const CheferCamOptions& options) {
-  return explain(vit, images, options.targets, {chefer_cam_method(options)}).maps[0];
+at::Tensor chefer_cam(const Vit& vit, const at::Tensor& images, const Target& targets,
+                      const CheferCamOptions& options) {
+  return explain(vit, images, targets, {chefer_cam_method(options)}).maps[0];
 }
 
 Method chefer_cam_method(const CheferCamOptions& options) {
-  return [options](const Structure& structure) { return std::make_unique<CheferCamRun>(structure, options); };
+  return [options](std::shared_ptr<const Structure> structure) {
+    return std::make_unique<CheferCamRun>(std::move(structure), options);
+  };
+}
+
+MethodRow chefer_cam_row() {
+  const auto make = [](const OptionValues& values) -> Method {
+    return [values](std::shared_ptr<const Structure> structure) {
+      const CheferCamOptions options{.layers = values.blocks("layers").of(structure->blocks),
+                                     .start_layer = *values.block("start_layer"),
+                                     .normalize = values.yes("normalize")};
+      return std::make_unique<CheferCamRun>(std::move(structure), options);
+    };
+  };
+  return {
+      .name = "chefer_cam",
+      .title = "CheferCAM",
+      .source = "Chefer et al., ICCV 2021, eq. 5 and 6; poolers eq. 8 to 10 and LeGrad's §8.5",
+      .looks_at_target = true,
+      .options = {{"layers", takes::Blocks{}, "all", "the blocks whose relevances are multiplied"},
+                  {"start_layer", takes::Block{}, "0", "the blocks before it are left out; the authors' scripts say 1"},
+                  {"normalize", takes::YesNo{}, "no",
+                   "yes divides the rows of the blocks' product by their sums before a pooler reads it; only for "
+                   "models with a pooler"}},
+      .make = make};
 }
 
 }  // namespace legrad

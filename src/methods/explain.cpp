@@ -10,7 +10,7 @@ Explanation explain(const Vit& vit, const at::Tensor& images, const Target& targ
   std::vector<ForwardWatcher*> forward;
   std::vector<BackwardWatcher*> backward;
   for (const auto& method : methods) {
-    auto& run = runs.emplace_back(method(vit.structure()));
+    auto& run = runs.emplace_back(method(vit.shared_structure()));
     if (auto* watcher = run->forward()) forward.push_back(watcher);
     if (auto* watcher = run->backward()) backward.push_back(watcher);
   }

@@ -2,6 +2,7 @@
 
 #include <legrad/error.h>
 #include <legrad/layers.h>
+#include <legrad/method_option.h>
 #include <legrad/structure.h>
 
 #include <cstdint>
@@ -20,6 +21,14 @@ inline int64_t explained_attention(const Structure& structure, std::optional<int
                      "the layer out");
   }
   return -1;
+}
+
+/// The option of both that chooses it.
+inline MethodOption layer_option() {
+  return {"layer", takes::Block{}, "",
+          "the block whose attention it is; without, the last. A pooler's attention is explained where there is one, "
+          "and then "
+          "there is no block to choose"};
 }
 
 }  // namespace legrad

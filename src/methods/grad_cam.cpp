@@ -25,10 +25,10 @@ std::vector<int64_t> chosen_layers(const GradCamOptions& options, int64_t blocks
 
 class GradCamRun : public MethodRun, public BackwardWatcher {
  public:
-  GradCamRun(const Structure& structure, const GradCamOptions& options)
-      : structure_(structure),
+  GradCamRun(std::shared_ptr<const Structure> structure, const GradCamOptions& options)
+      : structure_(std::move(structure)),
         include_prefix_(options.include_prefix),
-        layers_(chosen_layers(options, structure.blocks)) {}
+        layers_(chosen_layers(options, structure_->blocks)) {}
 
   BackwardWatcher* backward() override { return this; }
 
@@ -46,13 +46,13 @@ class GradCamRun : public MethodRun, public BackwardWatcher {
   }
 
   at::Tensor maps() const override {
-    return at::stack(sums_, 1).unflatten(-1, {structure_.image->grid.rows, structure_.image->grid.columns});
+    return at::stack(sums_, 1).unflatten(-1, {structure_->image->grid.rows, structure_->image->grid.columns});
   }
 
  private:
-  at::Tensor patch_rows(const at::Tensor& tokens) const { return select_patches(tokens, 1, structure_); }
+  at::Tensor patch_rows(const at::Tensor& tokens) const { return select_patches(tokens, 1, *structure_); }
 
-  const Structure& structure_;
+  std::shared_ptr<const Structure> structure_;
   bool include_prefix_;
   std::vector<int64_t> layers_;
   std::vector<at::Tensor> sums_;  // [K] of [B, n]
@@ -60,12 +60,36 @@ class GradCamRun : public MethodRun, public BackwardWatcher {
 
 }  // namespace
 
-at::Tensor grad_cam(const Vit& vit, const at::Tensor& images, const GradCamOptions& options) {
-  return explain(vit, images, options.targets, {grad_cam_method(options)}).maps[0];
+at::Tensor grad_cam(const Vit& vit, const at::Tensor& images, const Target& targets, const GradCamOptions& options) {
+  return explain(vit, images, targets, {grad_cam_method(options)}).maps[0];
 }
 
 Method grad_cam_method(const GradCamOptions& options) {
-  return [options](const Structure& structure) { return std::make_unique<GradCamRun>(structure, options); };
+  return [options](std::shared_ptr<const Structure> structure) {
+    return std::make_unique<GradCamRun>(std::move(structure), options);
+  };
+}
+
+MethodRow grad_cam_row() {
+  const auto make = [](const OptionValues& values) -> Method {
+    return [values](std::shared_ptr<const Structure> structure) {
+      const GradCamOptions options{.layers = values.blocks("layers").of(structure->blocks),
+                                   .include_prefix = values.yes("include_prefix"),
+                                   .multi_layer = values.yes("multi_layer")};
+      return std::make_unique<GradCamRun>(std::move(structure), options);
+    };
+  };
+  return {.name = "grad_cam",
+          .title = "GradCAM",
+          .source = "Selvaraju et al., ICCV 2017; on tokens LeGrad's eq. 12",
+          .looks_at_target = true,
+          .options = {{"layers", takes::Blocks{}, "",
+                       "the block whose tokens it looks at; without, block round(2L/3) - 1 of L, or with multi_layer "
+                       "all"},
+                      {"include_prefix", takes::YesNo{}, "yes",
+                       "no takes the weights from patch tokens alone, without class token and registers (Table 6)"},
+                      {"multi_layer", takes::YesNo{}, "no", "yes takes the mean over several layers' maps (Table 6)"}},
+          .make = make};
 }
 
 }  // namespace legrad

@@ -2,11 +2,11 @@
 #include <legrad/layers.h>
 
 #include <algorithm>
-#include <charconv>
 #include <iterator>
 #include <numeric>
-#include <optional>
 #include <string_view>
+
+#include "io/words.h"
 
 namespace legrad {
 namespace {
@@ -16,81 +16,75 @@ namespace {
                    std::to_string(blocks) + " to -1 counted from the end");
 }
 
-std::string quoted(std::string_view word) { return "'" + std::string(word) + "'"; }
+/// A word is an index, or a range with a colon in it, of which either end may be left out.
+bool is_range(std::string_view word) { return word.find(':') != std::string_view::npos; }
+std::string first_of(std::string_view range) { return std::string(io::trimmed(range.substr(0, range.find(':')))); }
+std::string end_of(std::string_view range) { return std::string(io::trimmed(range.substr(range.find(':') + 1))); }
 
-std::string_view trimmed(std::string_view word) {
-  constexpr const char* kBlanks = " \t";
-  const size_t first = word.find_first_not_of(kBlanks);
-  if (first == std::string_view::npos) {
-    return {};
-  }
-  return word.substr(first, word.find_last_not_of(kBlanks) - first + 1);
+bool is_integer(std::string_view word) {
+  if (word.starts_with('-')) word.remove_prefix(1);
+  return !word.empty() && std::ranges::all_of(word, [](char digit) { return digit >= '0' && digit <= '9'; });
 }
 
-/// The number a word is, if it is one.
-std::optional<int64_t> number(std::string_view word) {
-  int64_t value = 0;
-  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
-  if (error != std::errc() || end != word.data() + word.size()) {
-    return std::nullopt;
-  }
-  return value;
-}
-
-/// One end of a range: `otherwise` where it is left out, else counted from the end if negative, in [0, blocks].
-int64_t bound(std::string_view word, std::string_view range, int64_t otherwise, int64_t blocks) {
-  if (word.empty()) {
-    return otherwise;
-  }
-  const std::optional<int64_t> value = number(word);
-  if (!value) {
-    fail(quoted(range) + " is no range such as '6:', ':4' or '-4:'", blocks);
-  }
-  if (*value < -blocks || *value > blocks) {
-    fail("range " + quoted(range) + " leaves the model", blocks);
-  }
+/// An integer that lies in [-blocks, end], counted from 0.
+int64_t from_zero(const std::string& integer, int64_t blocks, int64_t end, const std::string& otherwise) {
+  const auto value = io::number<int64_t>(integer);
+  if (!value || *value < -blocks || *value > end) fail(otherwise, blocks);
   return *value < 0 ? *value + blocks : *value;
 }
 
-void append_range(std::string_view range, int64_t blocks, std::vector<int64_t>& layers) {
-  const size_t colon = range.find(':');
-  const int64_t first = bound(trimmed(range.substr(0, colon)), range, 0, blocks);
-  const int64_t end = bound(trimmed(range.substr(colon + 1)), range, blocks, blocks);
-  if (first >= end) {
-    fail("range " + quoted(range) + " holds no block", blocks);
-  }
-  for (int64_t layer = first; layer < end; ++layer) {
-    layers.push_back(layer);
-  }
-}
-
-void append_index(std::string_view word, int64_t blocks, std::vector<int64_t>& layers) {
-  const std::optional<int64_t> value = number(word);
-  if (!value) {
-    fail(quoted(word) + " is no index or range", blocks);
-  }
-  layers.push_back(*value);
+void append_range(const std::string& range, int64_t blocks, std::vector<int64_t>& layers) {
+  const auto bound = [&](const std::string& end, int64_t left_out) {
+    return end.empty() ? left_out : from_zero(end, blocks, blocks, "range '" + range + "' leaves the model");
+  };
+  const int64_t first = bound(first_of(range), 0);
+  const int64_t end = bound(end_of(range), blocks);
+  if (first >= end) fail("range '" + range + "' holds no block", blocks);
+  for (int64_t layer = first; layer < end; ++layer) layers.push_back(layer);
 }
 
 }  // namespace
 
-std::vector<int64_t> parse_layers(const std::string& spec, int64_t blocks) {
-  std::vector<int64_t> layers;
-  std::string_view rest = spec;
-  while (true) {
-    const size_t comma = rest.find(',');
-    const std::string_view word = trimmed(rest.substr(0, comma));
-    if (word.find(':') != std::string_view::npos) {
-      append_range(word, blocks, layers);
+LayerChoice::LayerChoice(const std::string& spec) {
+  if (io::trimmed(spec) == "all") {
+    words_ = {"all"};
+    return;
+  }
+  const auto check = [](const std::string& integer) {
+    if (!is_integer(integer)) {
+      throw InputError("layers: '" + integer + "' is no index; give blocks as in 0,3,-1 or 6: or -4: or all");
+    }
+    return integer;
+  };
+  for (const auto& word : io::words_between(spec, ',')) {
+    if (is_range(word)) {
+      const auto first = first_of(word);
+      const auto end = end_of(word);
+      words_.push_back((first.empty() ? "" : check(first)) + ":" + (end.empty() ? "" : check(end)));
     } else {
-      append_index(word, blocks, layers);
+      words_.push_back(check(word));
     }
-    if (comma == std::string_view::npos) {
-      return resolve_layers(layers, blocks);
-    }
-    rest.remove_prefix(comma + 1);
   }
 }
+
+std::vector<int64_t> LayerChoice::of(int64_t blocks) const {
+  if (words_.empty()) return {};
+  std::vector<int64_t> layers;
+  for (const auto& word : words_) {
+    if (word == "all") {
+      append_range(":", blocks, layers);
+    } else if (is_range(word)) {
+      append_range(word, blocks, layers);
+    } else {
+      layers.push_back(from_zero(word, blocks, blocks - 1, "there is no block " + word));
+    }
+  }
+  return resolve_layers(layers, blocks);
+}
+
+std::string LayerChoice::text() const { return io::joined(words_, ","); }
+
+std::vector<int64_t> parse_layers(const std::string& spec, int64_t blocks) { return LayerChoice(spec).of(blocks); }
 
 std::vector<int64_t> resolve_layers(const std::vector<int64_t>& layers, int64_t blocks, int64_t start_layer) {
   const auto checked = [&](int64_t layer) {

@@ -7,7 +7,11 @@
 #include <legrad/sweep.h>
 
 #include <algorithm>
-#include <sstream>
+#include <map>
+#include <numeric>
+#include <utility>
+
+#include "methods/for_each_chunk.h"
 
 namespace legrad {
 namespace {
@@ -25,28 +29,38 @@ BlockScore block_score(const Structure& structure, Readout readout) {
       return BlockScore::kTokenMean;
     case Readout::kPublished:
       return pooler ? BlockScore::kPublished : BlockScore::kTokenMean;
-    case Readout::kAuto:
-      return structure.readout == ReadoutKind::kToken ? BlockScore::kTokenMean : BlockScore::kModel;
   }
   throw InputError("unknown readout");
+}
+
+void check_slope(bool relu, double slope) {
+  if (!(slope >= 0 && slope <= 1)) {
+    throw InputError("negative_slope " + std::to_string(slope) + " is outside [0, 1]");
+  }
+  if (!relu && slope != 0) {
+    throw InputError(
+        "legrad without relu keeps negative gradients as they are, so there is no negative_slope; give one of them");
+  }
 }
 
 /// Watches the forward sweep and adds up relu(∂s^l/∂A^l).
 class LegradRun : public MethodRun, public ForwardWatcher {
  public:
-  LegradRun(const Structure& structure, const LegradOptions& options)
-      : structure_(structure),
+  LegradRun(std::shared_ptr<const Structure> structure, const LegradOptions& options)
+      : structure_(std::move(structure)),
         options_(options),
-        layers_(resolve_layers(options.layers, structure.blocks)),
-        score_(block_score(structure, options.readout)),
+        layers_(resolve_layers(options.layers, structure_->blocks)),
+        score_(block_score(*structure_, options.readout)),
         maps_(layers_.size()),
         scores_(layers_.size()) {
-    if (options.negative_slope < 0 || options.negative_slope > 1) {
-      throw InputError("negative_slope " + std::to_string(options.negative_slope) + " is outside [0, 1]");
-    }
+    check_slope(options.relu, options.negative_slope);
     if (!options.layer_weights.empty() && options.layer_weights.size() != layers_.size()) {
       throw InputError(std::to_string(options.layer_weights.size()) + " layer weights for " +
                        std::to_string(layers_.size()) + " layers");
+    }
+    const auto& weights = options.layer_weights;
+    if (!weights.empty() && std::accumulate(weights.begin(), weights.end(), 0.0) == 0) {
+      throw InputError("the layer weights add up to 0, so there is no mean");
     }
   }
 
@@ -70,7 +84,7 @@ class LegradRun : public MethodRun, public ForwardWatcher {
     std::vector<at::Tensor> positive;
     for (size_t layer = 0; layer < layers_.size(); ++layer) {
       const auto of_tokens = at::cat(maps_[layer]).transpose(0, 1);  // [B, K, N]
-      maps.push_back(on_patch_grid(of_tokens, structure_));
+      maps.push_back(on_patch_grid(of_tokens, *structure_));
       scores.push_back(at::cat(scores_[layer]).transpose(0, 1));
       shares.push_back(prefix_share(of_tokens.relu(), maps.back().relu()));
       positive.push_back(of_tokens.relu().sum(-1));
@@ -87,14 +101,12 @@ class LegradRun : public MethodRun, public ForwardWatcher {
   at::Tensor sensitivity(const ScoreGradient& gradient) const {
     const auto& attention = *gradient.attention;
     const auto& context = gradient.context_gradient;
-    const int64_t rows = context.size(3);
     const int64_t step = std::max<int64_t>(1, attention.rows_per_chunk() / context.size(0));
     at::Tensor sum;
-    for (int64_t first = 0; first < rows; first += step) {
-      const auto part = context.narrow(3, first, std::min(step, rows - first));
-      const auto added = rectified(attention.gradient_rows(part)).sum({2, 3});
+    for_each_chunk(0, context.size(3), step, [&](int64_t first, int64_t count) {
+      const auto added = rectified(attention.gradient_rows(context.narrow(3, first, count))).sum({2, 3});
       sum = sum.defined() ? sum + added : added;
-    }
+    });
     return sum / static_cast<double>(attention.heads() * attention.queries());
   }
 
@@ -114,7 +126,7 @@ class LegradRun : public MethodRun, public ForwardWatcher {
     return (layer_maps * weights.reshape({-1, 1, 1, 1, 1})).sum(0) / weights.sum();
   }
 
-  const Structure& structure_;
+  std::shared_ptr<const Structure> structure_;
   LegradOptions options_;
   std::vector<int64_t> layers_;
   BlockScore score_;
@@ -124,18 +136,55 @@ class LegradRun : public MethodRun, public ForwardWatcher {
 
 }  // namespace
 
-LegradResult legrad_by_layer(const Vit& vit, const at::Tensor& images, const LegradOptions& options) {
-  LegradRun run(vit.structure(), options);
-  vit.sweep(images, options.targets, {&run});
+LegradResult legrad_by_layer(const Vit& vit, const at::Tensor& images, const Target& targets,
+                             const LegradOptions& options) {
+  LegradRun run(vit.shared_structure(), options);
+  vit.sweep(images, targets, {&run});
   return run.result();
 }
 
-at::Tensor legrad(const Vit& vit, const at::Tensor& images, const LegradOptions& options) {
-  return legrad_by_layer(vit, images, options).maps;
+at::Tensor legrad(const Vit& vit, const at::Tensor& images, const Target& targets, const LegradOptions& options) {
+  return legrad_by_layer(vit, images, targets, options).maps;
 }
 
 Method legrad_method(const LegradOptions& options) {
-  return [options](const Structure& structure) { return std::make_unique<LegradRun>(structure, options); };
+  return [options](std::shared_ptr<const Structure> structure) {
+    return std::make_unique<LegradRun>(std::move(structure), options);
+  };
+}
+
+LegradOptions legrad_options(const OptionValues& values, const Structure& structure) {
+  static const std::map<std::string, Readout> kReadouts = {
+      {"model", Readout::kModel}, {"token_mean", Readout::kTokenMean}, {"published", Readout::kPublished}};
+  return {.readout = kReadouts.at(values.name("readout")),
+          .layers = values.blocks("layers").of(structure.blocks),
+          .relu = values.yes("relu"),
+          .negative_slope = values.number("negative_slope"),
+          .layer_weights = values.numbers("layer_weights")};
+}
+
+MethodRow legrad_row() {
+  const auto make = [](const OptionValues& values) -> Method {
+    check_slope(values.yes("relu"), values.number("negative_slope"));
+    return [values](std::shared_ptr<const Structure> structure) {
+      const auto options = legrad_options(values, *structure);
+      return std::make_unique<LegradRun>(std::move(structure), options);
+    };
+  };
+  return {.name = "legrad",
+          .title = "LeGrad",
+          .source = "Bousselham et al., arXiv 2404.03214, eq. 7 and 10; poolers §8.1",
+          .looks_at_target = true,
+          .options = {{"readout", takes::OneOf{{"model", "token_mean", "published"}}, "model",
+                       "what turns a block's tokens into its score: the model's own readout, the same on the mean of "
+                       "all tokens, or what the published code takes"},
+                      {"layers", takes::Blocks{}, "all", "the blocks whose maps are averaged"},
+                      {"relu", takes::YesNo{}, "yes", "no keeps negative gradients (Table 8)"},
+                      {"negative_slope", takes::Number{0, 1}, "0",
+                       "what negative gradients are multiplied by, a LeakyReLU's slope (Table 10)"},
+                      {"layer_weights", takes::Numbers{}, "",
+                       "a weight for each of the layers, first to last; without, all weigh the same"}},
+          .make = make};
 }
 
 }  // namespace legrad

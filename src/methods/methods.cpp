@@ -2,50 +2,104 @@
 #include <legrad/methods.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "io/nearest_names.h"
+#include "io/words.h"
+#include "methods/spec.h"
 
 namespace legrad {
+namespace {
 
-void Methods::add(const std::string& name, Method method) {
-  const auto known = names();
-  if (name.empty() || std::ranges::find(known, name) != known.end()) {
-    throw InputError(name.empty() ? "a method needs a name" : "there is a method '" + name + "' already");
+std::string unknown(const std::string& name, const std::vector<std::string>& names) {
+  return "unknown method '" + name +
+         "'; the known ones, the nearest first: " + io::joined(io::nearest_names(name, names, names.size()));
+}
+
+void check_spelling(const MethodRow& row) {
+  if (row.name.empty()) throw InputError("a method needs a name");
+  if (!methods::can_be_spelled(row.name) || row.name == "all") {
+    throw InputError("a method cannot be called '" + row.name +
+                     "'; a name is letters, digits and _, a letter first, and \"all\" means all of them");
   }
-  methods_.emplace_back(name, std::move(method));
+  for (const auto& option : row.options) {
+    if (!methods::can_be_spelled(option.key)) {
+      throw InputError("method '" + row.name + "': an option cannot be called '" + option.key +
+                       "'; a name is letters, digits and _, a letter first");
+    }
+    if (std::ranges::count(row.options, option.key, &MethodOption::key) > 1) {
+      throw InputError("method '" + row.name + "' has two options '" + option.key + "'");
+    }
+  }
 }
 
-const Method& Methods::get(const std::string& name) const {
-  const auto found = std::ranges::find(methods_, name, &std::pair<std::string, Method>::first);
-  if (found != methods_.end()) return found->second;
-  std::string known;
-  for (const auto& near : io::nearest_names(name, names(), methods_.size()))
-    known += (known.empty() ? "" : ", ") + near;
-  throw InputError("unknown method '" + name + "'; the known ones, the nearest first: " + known);
+}  // namespace
+
+void Methods::add(MethodRow row) {
+  check_spelling(row);
+  if (std::ranges::find(rows_, row.name, &MethodRow::name) != rows_.end()) {
+    throw InputError("there is a method '" + row.name + "' already");
+  }
+  if (!row.make) throw InputError("method '" + row.name + "' has nothing that makes it");
+  (void)OptionValues(row.name, row.options, {});  // reads the defaults
+  rows_.push_back(std::move(row));
 }
 
-std::vector<Method> Methods::choose(const std::vector<std::string>& names) const {
+ChosenMethod Methods::parse(const std::string& text) const {
+  const auto spec = methods::take_apart(text);
+  const auto row = std::ranges::find(rows_, spec.name, &MethodRow::name);
+  if (row == rows_.end()) throw InputError(unknown(spec.name, names()));
+  OptionValues values(row->name, row->options, spec.options);
+  auto method = row->make(values);
+  return {row->name,         row->title,       row->name + values.given(), row->looks_at_target,
+          std::move(values), std::move(method)};
+}
+
+std::vector<ChosenMethod> Methods::parse_list(const std::string& text) const {
+  std::vector<ChosenMethod> chosen;
+  for (const auto& spec : text == "all" ? names() : methods::split_list(text)) {
+    auto method = parse(spec);
+    if (std::ranges::find(chosen, method.spec, &ChosenMethod::spec) != chosen.end()) {
+      throw InputError("method '" + method.spec + "' is given twice; give it once, or with other options");
+    }
+    chosen.push_back(std::move(method));
+  }
+  return chosen;
+}
+
+Method Methods::get(const std::string& spec) const { return parse(spec).method; }
+
+std::vector<Method> Methods::choose(const std::string& specs) const {
   std::vector<Method> methods;
-  methods.reserve(names.size());
-  for (const auto& name : names) methods.push_back(get(name));
+  for (auto& chosen : parse_list(specs)) methods.push_back(std::move(chosen.method));
   return methods;
 }
 
 std::vector<std::string> Methods::names() const {
   std::vector<std::string> names;
-  names.reserve(methods_.size());
-  for (const auto& [name, method] : methods_) names.push_back(name);
+  names.reserve(rows_.size());
+  for (const auto& row : rows_) names.push_back(row.name);
   return names;
 }
 
-Methods built_in_methods(const BuiltInOptions& options) {
+std::vector<std::string> headings(const std::vector<ChosenMethod>& methods) {
+  std::vector<std::string> headings;
+  headings.reserve(methods.size());
+  for (const auto& method : methods) {
+    const bool once = std::ranges::count(methods, method.name, &ChosenMethod::name) == 1;
+    headings.push_back(once ? method.title : method.spec);
+  }
+  return headings;
+}
+
+Methods built_in_methods() {
   Methods methods;
-  methods.add("legrad", legrad_method(options.legrad));
-  methods.add("grad_cam", grad_cam_method(options.grad_cam));
-  methods.add("attention_cam", attention_cam_method(options.attention_cam));
-  methods.add("raw_attention", raw_attention_method(options.raw_attention));
-  methods.add("rollout", rollout_method(options.rollout));
-  methods.add("chefer_cam", chefer_cam_method(options.chefer_cam));
+  methods.add(legrad_row());
+  methods.add(grad_cam_row());
+  methods.add(attention_cam_row());
+  methods.add(raw_attention_row());
+  methods.add(rollout_row());
+  methods.add(chefer_cam_row());
   return methods;
 }
 

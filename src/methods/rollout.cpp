@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 
 #include "methods/row_times.h"
 
@@ -15,11 +16,11 @@ namespace {
 
 class RolloutRun : public MethodRun, public BackwardWatcher {
  public:
-  RolloutRun(const Structure& structure, const RolloutOptions& options)
-      : structure_(structure),
+  RolloutRun(std::shared_ptr<const Structure> structure, const RolloutOptions& options)
+      : structure_(std::move(structure)),
         head_fusion_(options.head_fusion),
         discard_ratio_(options.discard_ratio),
-        layers_(resolve_layers(options.layers, structure.blocks, options.start_layer)) {
+        layers_(resolve_layers(options.layers, structure_->blocks, options.start_layer)) {
     if (!(discard_ratio_ >= 0 && discard_ratio_ < 1)) {
       throw InputError("discard_ratio " + std::to_string(discard_ratio_) + " is outside [0, 1)");
     }
@@ -35,12 +36,12 @@ class RolloutRun : public MethodRun, public BackwardWatcher {
 
   void on_attention(int64_t block, const Attention& attention) override {
     if (block < 0) {
-      row_ = readout_row_of(structure_, attention, [&](int64_t first, int64_t count) {
+      row_ = readout_row_of(*structure_, attention, [&](int64_t first, int64_t count) {
         return over_sums(fused_rows(attention, first, count));
       });
       return;
     }
-    if (!row_.defined()) row_ = readout_row(structure_, attention);
+    if (!row_.defined()) row_ = readout_row(*structure_, attention);
     row_ = row_times(row_, attention, [&](int64_t first, int64_t count) {
       auto rows = fused_rows(attention, first, count);
       rows.diagonal(first, 1, 2).add_(1);
@@ -48,7 +49,7 @@ class RolloutRun : public MethodRun, public BackwardWatcher {
     });
   }
 
-  at::Tensor maps() const override { return in_maps_dtype(on_patch_grid(row_.unsqueeze(1), structure_), structure_); }
+  at::Tensor maps() const override { return in_maps_dtype(on_patch_grid(row_.unsqueeze(1), *structure_), *structure_); }
 
  private:
   // Rows [first, first + count) of fuse_h A_h [B, count, N] in double, the smallest entries of each row 0.
@@ -77,7 +78,7 @@ class RolloutRun : public MethodRun, public BackwardWatcher {
     return rows / rows.sum(-1, /*keepdim=*/true).clamp_min(std::numeric_limits<double>::min());
   }
 
-  const Structure& structure_;
+  std::shared_ptr<const Structure> structure_;
   HeadFusion head_fusion_;
   double discard_ratio_;
   std::vector<int64_t> layers_;
@@ -86,12 +87,39 @@ class RolloutRun : public MethodRun, public BackwardWatcher {
 
 }  // namespace
 
-at::Tensor rollout(const Vit& vit, const at::Tensor& images, const RolloutOptions& options) {
-  return explain(vit, images, options.targets, {rollout_method(options)}).maps[0];
+at::Tensor rollout(const Vit& vit, const at::Tensor& images, const Target& targets, const RolloutOptions& options) {
+  return explain(vit, images, targets, {rollout_method(options)}).maps[0];
 }
 
 Method rollout_method(const RolloutOptions& options) {
-  return [options](const Structure& structure) { return std::make_unique<RolloutRun>(structure, options); };
+  return [options](std::shared_ptr<const Structure> structure) {
+    return std::make_unique<RolloutRun>(std::move(structure), options);
+  };
+}
+
+MethodRow rollout_row() {
+  const auto make = [](const OptionValues& values) -> Method {
+    return [values](std::shared_ptr<const Structure> structure) {
+      static const std::map<std::string, HeadFusion> kFusions = {
+          {"mean", HeadFusion::kMean}, {"max", HeadFusion::kMax}, {"min", HeadFusion::kMin}};
+      const RolloutOptions options{.layers = values.blocks("layers").of(structure->blocks),
+                                   .start_layer = *values.block("start_layer"),
+                                   .head_fusion = kFusions.at(values.name("head_fusion")),
+                                   .discard_ratio = values.number("discard_ratio")};
+      return std::make_unique<RolloutRun>(std::move(structure), options);
+    };
+  };
+  return {.name = "rollout",
+          .title = "Rollout",
+          .source = "Abnar & Zuidema, ACL 2020",
+          .looks_at_target = false,
+          .options = {{"layers", takes::Blocks{}, "all", "the blocks whose attentions are multiplied"},
+                      {"start_layer", takes::Block{}, "0",
+                       "the blocks before it are left out; scripts of the CheferCAM authors say 1"},
+                      {"head_fusion", takes::OneOf{{"mean", "max", "min"}}, "mean", "how heads become one map"},
+                      {"discard_ratio", takes::Number{0, 1, /*below=*/true}, "0",
+                       "the share of each row's smallest attentions that counts as 0"}},
+          .make = make};
 }
 
 }  // namespace legrad

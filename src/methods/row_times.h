@@ -4,22 +4,21 @@
 #include <legrad/attention.h>
 #include <legrad/structure.h>
 
-#include <algorithm>
 #include <array>
 #include <cstdint>
+
+#include "methods/for_each_chunk.h"
 
 namespace legrad {
 
 /// row · X for a row [B, M] in double and a matrix X [B, M, N] as large as an attention map, of which `rows(first, count)`
-/// gives some rows [B, count, N] at a time. Rows of X outside [first, end) are not looked at. Returns [B, N] in double.
+/// gives some rows [B, count, N] at a time. Rows of X outside [begin, end) are not looked at. Returns [B, N] in double.
 template <class Rows>
-at::Tensor row_times(const at::Tensor& row, const Attention& attention, const Rows& rows, int64_t first, int64_t end) {
-  const int64_t step = attention.rows_per_chunk();
+at::Tensor row_times(const at::Tensor& row, const Attention& attention, const Rows& rows, int64_t begin, int64_t end) {
   auto product = at::zeros({attention.batch(), attention.tokens()}, row.options());
-  for (; first < end; first += step) {
-    const int64_t count = std::min(step, end - first);
+  for_each_chunk(begin, end, attention.rows_per_chunk(), [&](int64_t first, int64_t count) {
     product += row.narrow(1, first, count).unsqueeze(1).matmul(rows(first, count).to(at::kDouble)).squeeze(1);
-  }
+  });
   return product;
 }
 

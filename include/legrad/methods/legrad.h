@@ -25,7 +25,7 @@ struct LegradOptions {
   std::vector<int64_t> layers = {};        ///< blocks from 0, negative ones from the end; empty: all
   bool relu = true;                        ///< false: keep negative gradients (Table 8)
   double negative_slope = 0;               ///< slope of a LeakyReLU in place of the ReLU (Table 10), in [0, 1]
-  std::vector<double> layer_weights = {};  ///< one for each layer chosen; empty: the plain mean (eq. 10)
+  std::vector<double> layer_weights = {};  ///< one for each layer chosen, first to last; empty: the plain mean
 };
 
 /// What LeGrad knows of every layer.
