@@ -19,7 +19,7 @@ int main(int argc, char** argv) {
     const at::Tensor picture = legrad::read_image(argv[2]);                            // [H, W, 3]
     const at::Tensor input = legrad::preprocess(picture, size, bundle.preprocessing);  // [1, 3, h, w]
     const at::Tensor best = vit.forward(input).argmax(/*dim=*/1, /*keepdim=*/true);    // [1, 1]
-    const at::Tensor maps = legrad::legrad(vit, input, {.targets = best});             // [1, 1, rows, columns]
+    const at::Tensor maps = legrad::legrad(vit, input, best);                          // [1, 1, rows, columns]
     const at::Tensor heat = legrad::on_picture(legrad::normalized(maps), {picture.size(0), picture.size(1)}, size,
                                                bundle.preprocessing);  // [1, 1, H, W]
     legrad::write_image(argv[3], legrad::overlay(picture, heat[0][0]));

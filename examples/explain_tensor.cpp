@@ -17,7 +17,7 @@ int main(int argc, char** argv) {
     const at::Tensor image =
         argc == 3 ? legrad::read_npy(argv[2]) : at::rand({1, vit.structure().image->channels, height, width});
 
-    const at::Tensor maps = legrad::legrad(vit, image, {.targets = {0}});  // [1, 1, rows, columns]: class 0
+    const at::Tensor maps = legrad::legrad(vit, image, {0});  // [1, 1, rows, columns]: class 0
 
     const at::Tensor map = maps[0][0];
     const auto peak = map.argmax().item<int64_t>();

@@ -35,7 +35,7 @@ using OptionType = std::variant<takes::Blocks, takes::Block, takes::Number, take
 /// "blocks", "block", "number", "numbers", "yes/no" or "name".
 std::string type_name(const OptionType& type);
 
-/// The same in words: "number in [0, 1)", "mean, max or min", ...
+/// The same in words: "a number from 0 to below 1", "mean, max or min", ...
 std::string to_string(const OptionType& type);
 
 /// One option of a method: a row of data, from which it is read, listed and documented.

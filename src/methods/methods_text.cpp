@@ -35,6 +35,7 @@ nlohmann::ordered_json option_json(const MethodOption& option) {
 std::string methods_text(const Methods& methods) {
   std::string text;
   for (const auto& row : methods.rows()) {
+    if (!text.empty()) text += "\n";
     const std::string looks = row.looks_at_target ? "" : "; the same for every target";
     text += io::wrapped(row.name + ": " + row.title + " (" + row.source + ")" + looks, kColumns, 2) + "\n";
     for (const auto& option : row.options) text += option_text(option) + "\n";

@@ -22,8 +22,8 @@ struct Words {
     return "a block counted from 0, or from the end, as -1";
   }
   std::string operator()(const takes::Number& type) const {
-    return "a number in [" + methods::spelled(type.least) + ", " + methods::spelled(type.most) +
-           (type.below ? ")" : "]");
+    return "a number from " + methods::spelled(type.least) + " to " + (type.below ? "below " : "") +
+           methods::spelled(type.most);
   }
   std::string operator()(const takes::Numbers& /*type*/) const { return "numbers, as in 1,0.5,2"; }
   std::string operator()(const takes::YesNo& /*type*/) const { return "yes or no"; }

@@ -150,12 +150,11 @@ TEST_F(Program, WritesHeatmapsThatTheLibraryGives) {
   const Vit vit = Vit::load(bundle.vision);
   const ImageSize size = vit.structure().image->size;
   LegradOptions options;
-  options.targets = {3, 5};
   options.readout = Readout::kModel;
   for (int64_t layer = 1; layer < vit.structure().blocks; ++layer) {
     options.layers.push_back(layer);
   }
-  const at::Tensor maps = legrad(vit, preprocess(scene(), size, bundle.preprocessing), options);
+  const at::Tensor maps = legrad(vit, preprocess(scene(), size, bundle.preprocessing), {3, 5}, options);
   const at::Tensor heat = read_npy(path("out/scene.npy"));
   ASSERT_EQ(heat.sizes(), at::IntArrayRef({2, 40, 60}));
   EXPECT_EQ(heat.scalar_type(), at::kFloat);
@@ -188,17 +187,13 @@ TEST_F(Program, ExplainsAnArray) {
   const Arguments array = {"explain", "--model", kModel, "--input-npy", path("batch.npy"), "--out", path("out")};
 
   succeeds(array + Arguments{"--class", "2", "--class", "4"});
-  LegradOptions options;
-  options.targets = {2, 4};
-  const at::Tensor expected = legrad(vit, images, options);
+  const at::Tensor expected = legrad(vit, images, {2, 4});
   EXPECT_TRUE(at::allclose(read_npy(path("out/raw.npy")), expected, 1e-4, 1e-9));
   EXPECT_EQ(read_npy(path("out/raw.npy")).sizes(),
             at::IntArrayRef({2, 2, vit.structure().image->grid.rows, vit.structure().image->grid.columns}));
 
   succeeds(array + Arguments{"--method", "chefer_cam", "--class", "2"});
-  CheferCamOptions chefer_options;
-  chefer_options.targets = {2};
-  EXPECT_TRUE(at::allclose(read_npy(path("out/raw.npy")), chefer_cam(vit, images, chefer_options), 1e-4, 1e-9));
+  EXPECT_TRUE(at::allclose(read_npy(path("out/raw.npy")), chefer_cam(vit, images, {2}), 1e-4, 1e-9));
 
   EXPECT_TRUE(contains(succeeds(array + Arguments{"--top", "3"}).out, "raw.npy"));
   EXPECT_EQ(read_npy(path("out/raw.npy")).size(1), 3);
@@ -209,27 +204,27 @@ TEST_F(Program, ExplainsByEveryMethodAndItsOptions) {
   at::manual_seed(11);
   const at::Tensor images = at::randn({1, 3, vit.structure().image->size.height, vit.structure().image->size.width});
   write_npy(path("batch.npy"), images);
-  const auto check = [&](const std::string& method, const Arguments& arguments, const BuiltInOptions& options) {
+  const auto check = [&](const std::string& method, const Arguments& arguments, const Method& same) {
     SCOPED_TRACE(method);
     succeeds(Arguments{"explain", "--model", kModel, "--input-npy", path("batch.npy"), "--out", path("out"), "--class",
                        "2", "--method", method} +
              arguments);
-    const at::Tensor expected = legrad::explain(vit, images, {2}, {built_in_methods(options).get(method)}).maps[0];
+    const at::Tensor expected = legrad::explain(vit, images, {2}, {same}).maps[0];
     EXPECT_TRUE(at::allclose(read_npy(path("out/raw.npy")), expected, 1e-4, 1e-9));
     const at::Tensor plain = legrad::explain(vit, images, {2}, {built_in_methods().get(method)}).maps[0];
     EXPECT_EQ(at::allclose(plain, expected, 1e-4, 1e-9), arguments.empty()) << "the options change nothing";
   };
-  for (const auto& method : built_in_methods().names()) check(method, {}, {});
-  check("legrad", {"--no-relu", "--layers", "-1"}, {.legrad = {.layers = {-1}, .relu = false}});
-  check("legrad", {"--negative-slope", "0.5"}, {.legrad = {.negative_slope = 0.5}});
-  check("grad_cam", {"--multi-layer", "--layers", "2:4"}, {.grad_cam = {.layers = {2, 3}, .multi_layer = true}});
-  check("grad_cam", {"--without-prefix"}, {.grad_cam = {.include_prefix = false}});
-  check("attention_cam", {"--layers", "2"}, {.attention_cam = {.layer = 2}});
-  check("raw_attention", {"--layers", "-2"}, {.raw_attention = {.layer = -2}});
+  for (const auto& method : built_in_methods().names()) check(method, {}, built_in_methods().get(method));
+  check("legrad", {"--no-relu", "--layers", "-1"}, legrad_method({.layers = {-1}, .relu = false}));
+  check("legrad", {"--negative-slope", "0.5"}, legrad_method({.negative_slope = 0.5}));
+  check("grad_cam", {"--multi-layer", "--layers", "2:4"}, grad_cam_method({.layers = {2, 3}, .multi_layer = true}));
+  check("grad_cam", {"--without-prefix"}, grad_cam_method({.include_prefix = false}));
+  check("attention_cam", {"--layers", "2"}, attention_cam_method({.layer = 2}));
+  check("raw_attention", {"--layers", "-2"}, raw_attention_method({.layer = -2}));
   check("rollout", {"--head-fusion", "max", "--discard-ratio", "0.5"},
-        {.rollout = {.head_fusion = HeadFusion::kMax, .discard_ratio = 0.5}});
-  check("rollout", {"--start-layer", "1"}, {.rollout = {.start_layer = 1}});
-  check("chefer_cam", {"--start-layer", "2"}, {.chefer_cam = {.start_layer = 2}});
+        rollout_method({.head_fusion = HeadFusion::kMax, .discard_ratio = 0.5}));
+  check("rollout", {"--start-layer", "1"}, rollout_method({.start_layer = 1}));
+  check("chefer_cam", {"--start-layer", "2"}, chefer_cam_method({.start_layer = 2}));
 }
 
 TEST_F(Program, ComparesMethodsInOneFigure) {
@@ -273,7 +268,7 @@ TEST_F(Program, CorrectsTheMapsOfASiglip) {
   const Arguments arguments = {"explain", "--model",   path("model"),      "--input-npy",   path("batch.npy"),
                                "--out",   path("out"), "--text-embedding", path("text.npy")};
   const std::string manifest = R"({"schema_version": 1, "vision": "vision.pt", "kind": "siglip")";
-  const auto methods = built_in_methods().choose({"legrad"});
+  const auto methods = built_in_methods().choose("legrad");
   const auto raw = [&](const Arguments& more) {
     succeeds(arguments + more);
     return read_npy(path("out/raw.npy"));
@@ -309,13 +304,12 @@ TEST_F(Program, ComparesWithEmbeddings) {
   const Arguments array = {"explain", "--model", kModel, "--input-npy", path("batch.npy"), "--out", path("out")};
 
   succeeds(array + Arguments{"--text-embedding", path("text.npy"), "--similarity", "dot"});
-  LegradOptions options;
-  options.targets = Target(embedding, Similarity::kDot);
-  EXPECT_TRUE(at::allclose(read_npy(path("out/raw.npy")), legrad(vit, images, options), 1e-4, 1e-9));
+  EXPECT_TRUE(at::allclose(read_npy(path("out/raw.npy")), legrad(vit, images, Target(embedding, Similarity::kDot)),
+                           1e-4, 1e-9));
 
   succeeds(array + Arguments{"--text-embedding", path("one.npy")});
-  options.targets = Target(embedding.narrow(0, 0, 1));
-  EXPECT_TRUE(at::allclose(read_npy(path("out/raw.npy")), legrad(vit, images, options), 1e-4, 1e-9));
+  EXPECT_TRUE(
+      at::allclose(read_npy(path("out/raw.npy")), legrad(vit, images, Target(embedding.narrow(0, 0, 1))), 1e-4, 1e-9));
 }
 
 TEST_F(Program, ColoursAsAsked) {

@@ -152,7 +152,7 @@ void explain(const fs::path& file) {
   const auto vit = legrad::Vit::load(file);
   const auto& input = vit.structure().image->size;
   const auto images = at::ones({1, vit.structure().image->channels, input.height, input.width}, at::kFloat);
-  const auto maps = legrad::legrad(vit, images, {.targets = {0}});
+  const auto maps = legrad::legrad(vit, images, {0});
   if (!maps.isfinite().all().item<bool>()) throw legrad::ModelError("the maps are not finite");
 }
 

@@ -122,7 +122,7 @@ void Comparison::add_layers(const at::Tensor& image, const at::Tensor& input, co
   LegradResult result;
   {
     const QuietStderr quiet;
-    result = legrad_by_layer(model_.vit, input, legrad_options(options_.method, chosen.target));
+    result = legrad_by_layer(model_.vit, input, chosen.target, legrad_options(options_.method, model_.vit.structure()));
   }
   const int64_t blocks = result.layer_maps.size(0);
   const int64_t in_a_row = std::min(blocks, kBlocksInARow);
@@ -196,7 +196,7 @@ void compare_methods(const CompareOptions& options) {
   }
   const LoadedModel model = load_model(options.model, std::move(bundle));
   check_channels(model.vit.structure());
-  chosen_methods(options.method, model.vit.structure());
+  chosen_methods(options.method, model.vit.shared_structure());
 
   Comparison comparison(options, model);
   {

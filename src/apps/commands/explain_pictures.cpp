@@ -82,7 +82,7 @@ void explain_pictures(const ExplainOptions& options) {
   }
   const LoadedModel model = load_model(options.model, std::move(bundle));
   check_channels(model.vit.structure());
-  chosen_methods(options.method, model.vit.structure());
+  chosen_methods(options.method, model.vit.shared_structure());
 
   PictureExplainer explainer(options, model, files);
   {

@@ -15,21 +15,6 @@ namespace {
 
 constexpr const char* kGroup = "Method";
 
-Readout readout(const std::string& name) {
-  if (name == "model") {
-    return Readout::kModel;
-  }
-  if (name == "published") return Readout::kPublished;
-  return name == "token_mean" ? Readout::kTokenMean : Readout::kAuto;
-}
-
-HeadFusion head_fusion(const std::string& name) {
-  if (name == "max") {
-    return HeadFusion::kMax;
-  }
-  return name == "min" ? HeadFusion::kMin : HeadFusion::kMean;
-}
-
 void add_choice(CLI::App& command, const char* name, std::string& value, const char* text,
                 const std::vector<std::string>& choices) {
   command.add_option(name, value, text)
@@ -50,11 +35,11 @@ void add_options_of_methods(CLI::App& command, MethodOptions& options) {
                   "two thirds, and for attention_cam and raw_attention the last]")
       ->option_text("SPEC")
       ->group(kGroup);
-  add_choice(command, "--readout", options.readout,
-             "What turns a block's tokens into its score, for legrad: auto, model (the model's own), token_mean (the "
-             "same on the mean of all tokens) or published (as in the authors' code); auto is token_mean for a class "
-             "token, else model",
-             {"auto", "model", "token_mean", "published"});
+  add_choice(
+      command, "--readout", options.readout,
+      "What turns a block's tokens into its score, for legrad: model (the model's own), token_mean (the same on the "
+      "mean of all tokens) or published (as in the authors' code)",
+      {"model", "token_mean", "published"});
   command.add_flag("--no-relu", options.no_relu, "legrad with negative gradients too")->group(kGroup);
   add_number(command, "--negative-slope", options.negative_slope,
              "Slope for negative gradients in legrad's ReLU, 0 to 1");
@@ -82,6 +67,28 @@ std::string listed(const std::vector<std::string>& names) {
   std::string text;
   for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
   return text;
+}
+
+std::string options_of_legrad(const MethodOptions& options) {
+  return "/readout=" + options.readout + "/relu=" + (options.no_relu ? "no" : "yes") +
+         "/negative_slope=" + std::to_string(options.negative_slope);
+}
+
+std::string spec_of(const std::string& name, const MethodOptions& options) {
+  const bool one_block = name == "attention_cam" || name == "raw_attention";
+  std::string spec = name;
+  if (!options.layers.empty()) spec += (one_block ? "/layer=" : "/layers=") + options.layers;
+  if (name == "legrad") spec += options_of_legrad(options);
+  if (name == "grad_cam") {
+    spec += std::string("/include_prefix=") + (options.without_prefix ? "no" : "yes") +
+            "/multi_layer=" + (options.multi_layer ? "yes" : "no");
+  }
+  if (name == "rollout") {
+    spec += "/head_fusion=" + options.head_fusion + "/discard_ratio=" + std::to_string(options.discard_ratio);
+  }
+  if (name == "rollout" || name == "chefer_cam") spec += "/start_layer=" + std::to_string(options.start_layer);
+  if (name == "chefer_cam") spec += std::string("/normalize=") + (options.normalize ? "yes" : "no");
+  return spec;
 }
 
 }  // namespace
@@ -112,7 +119,7 @@ void check_method_options(MethodOptions& options) {
   if (options.methods == std::vector<std::string>{"all"}) {
     options.methods = known.names();
   }
-  (void)known.choose(options.methods);
+  for (const auto& name : options.methods) (void)known.get(name);
   const auto chosen = [&](const std::string& method) { return std::ranges::count(options.methods, method) > 0; };
   const auto belongs = [&](bool given, const std::string& option, const std::string& method, const std::string& other) {
     if (given && !chosen(method) && (other.empty() || !chosen(other))) {
@@ -120,7 +127,7 @@ void check_method_options(MethodOptions& options) {
                        "; leave it out with --method " + listed(options.methods));
     }
   };
-  belongs(options.readout != "auto", "--readout", "legrad", "");
+  belongs(options.readout != "model", "--readout", "legrad", "");
   belongs(options.no_relu, "--no-relu", "legrad", "");
   belongs(options.negative_slope != 0, "--negative-slope", "legrad", "");
   belongs(options.multi_layer, "--multi-layer", "grad_cam", "");
@@ -135,42 +142,16 @@ void check_method_options(MethodOptions& options) {
   }
 }
 
-LegradOptions legrad_options(const MethodOptions& options, const Target& target) {
-  LegradOptions result;
-  result.targets = target;
-  result.readout = readout(options.readout);
-  result.relu = !options.no_relu;
-  result.negative_slope = options.negative_slope;
-  return result;
+LegradOptions legrad_options(const MethodOptions& options, const Structure& structure) {
+  const auto chosen = built_in_methods().parse("legrad" + options_of_legrad(options));
+  return legrad_options(chosen.values, structure);
 }
 
-std::vector<Method> chosen_methods(const MethodOptions& options, const Structure& structure) {
-  const auto layers = options.layers.empty() ? std::vector<int64_t>() : parse_layers(options.layers, structure.blocks);
-  BuiltInOptions all;
-  all.legrad = legrad_options(options, {});
-  all.legrad.layers = layers;
-  all.grad_cam.layers = layers;
-  all.grad_cam.include_prefix = !options.without_prefix;
-  all.grad_cam.multi_layer = options.multi_layer;
-  all.rollout.layers = layers;
-  all.rollout.start_layer = options.start_layer;
-  all.rollout.head_fusion = head_fusion(options.head_fusion);
-  all.rollout.discard_ratio = options.discard_ratio;
-  all.chefer_cam.layers = layers;
-  all.chefer_cam.start_layer = options.start_layer;
-  all.chefer_cam.normalize = options.normalize;
-  if (!layers.empty()) {
-    all.attention_cam.layer = all.raw_attention.layer = layers[0];
-  }
+std::vector<Method> chosen_methods(const MethodOptions& options, const std::shared_ptr<const Structure>& structure) {
+  std::vector<Method> methods;
   for (const std::string& name : options.methods) {
-    if (layers.size() > 1 && (name == "attention_cam" || name == "raw_attention")) {
-      throw InputError("--layers " + options.layers + " names " + std::to_string(layers.size()) + " blocks, and " +
-                       name + " looks at one; give one, or leave the method out");
-    }
-  }
-  const auto methods = built_in_methods(all).choose(options.methods);
-  for (const Method& method : methods) {
-    method(structure);  // says what does not fit
+    methods.push_back(built_in_methods().get(spec_of(name, options)));
+    methods.back()(structure);  // says what does not fit
   }
   return methods;
 }
@@ -178,7 +159,7 @@ std::vector<Method> chosen_methods(const MethodOptions& options, const Structure
 std::vector<at::Tensor> explain(const Vit& vit, const at::Tensor& images, const Target& target,
                                 const MethodOptions& options, const std::optional<Correction>& correction) {
   const QuietStderr quiet;
-  const auto methods = chosen_methods(options, vit.structure());
+  const auto methods = chosen_methods(options, vit.shared_structure());
   auto maps = (correction ? legrad::explain(vit, images, target, methods, *correction)
                           : legrad::explain(vit, images, target, methods))
                   .maps;

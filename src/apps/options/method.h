@@ -8,6 +8,7 @@
 #include <legrad/vit.h>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,7 +23,7 @@ namespace legrad::apps {
 struct MethodOptions {
   std::vector<std::string> methods = {"legrad"};
   std::string layers;
-  std::string readout = "auto";
+  std::string readout = "model";
   bool no_relu = false;
   double negative_slope = 0;
   bool multi_layer = false;
@@ -44,10 +45,10 @@ void add_methods_options(CLI::App& command, MethodOptions& options);
 void check_method_options(MethodOptions& options);
 
 /// The methods chosen, with their options set, for a model. Throws `InputError` for what it cannot be explained by.
-std::vector<Method> chosen_methods(const MethodOptions& options, const Structure& structure);
+std::vector<Method> chosen_methods(const MethodOptions& options, const std::shared_ptr<const Structure>& structure);
 
 /// LeGrad's options for all blocks.
-LegradOptions legrad_options(const MethodOptions& options, const Target& target);
+LegradOptions legrad_options(const MethodOptions& options, const Structure& structure);
 
 /// Raw maps [B, K, rows, columns] of every method chosen, corrected if so asked. Throws `Error` where the model gives no finite numbers.
 std::vector<at::Tensor> explain(const Vit& vit, const at::Tensor& images, const Target& target,
