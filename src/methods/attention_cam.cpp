@@ -64,6 +64,7 @@ MethodRow attention_cam_row() {
   return {.name = "attention_cam",
           .title = "AttentionCAM",
           .source = "Chefer et al., CVPR 2021, a baseline there; LeGrad's eq. 13, poolers §8.5",
+          .explains = "the last attention, heads weighted by their mean gradient",
           .looks_at_target = true,
           .options = {layer_option()},
           .make = [](const OptionValues& values) { return attention_cam_method({.layer = values.block("layer")}); }};

@@ -82,6 +82,7 @@ MethodRow grad_cam_row() {
   return {.name = "grad_cam",
           .title = "GradCAM",
           .source = "Selvaraju et al., ICCV 2017; on tokens LeGrad's eq. 12",
+          .explains = "one block's tokens, weighted by the final score's mean gradient",
           .looks_at_target = true,
           .options = {{"layers", takes::Blocks{}, "",
                        "the block whose tokens it looks at; without, block round(2L/3) - 1 of L, or with multi_layer "

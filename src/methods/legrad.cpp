@@ -174,6 +174,7 @@ MethodRow legrad_row() {
   return {.name = "legrad",
           .title = "LeGrad",
           .source = "Bousselham et al., arXiv 2404.03214, eq. 7 and 10; poolers §8.1",
+          .explains = "the gradient of every block's own score at its attention",
           .looks_at_target = true,
           .options = {{"readout", takes::OneOf{{"model", "token_mean", "published"}}, "model",
                        "what turns a block's tokens into its score: the model's own readout, the same on the mean of "

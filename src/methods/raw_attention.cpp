@@ -50,6 +50,7 @@ MethodRow raw_attention_row() {
   return {.name = "raw_attention",
           .title = "Raw Attention",
           .source = "LeGrad's eq. 14, poolers §8.5",
+          .explains = "the last attention, the mean of its heads",
           .looks_at_target = false,
           .options = {layer_option()},
           .make = [](const OptionValues& values) { return raw_attention_method({.layer = values.block("layer")}); }};

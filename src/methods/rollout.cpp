@@ -112,6 +112,7 @@ MethodRow rollout_row() {
   return {.name = "rollout",
           .title = "Rollout",
           .source = "Abnar & Zuidema, ACL 2020",
+          .explains = "the product of all attentions",
           .looks_at_target = false,
           .options = {{"layers", takes::Blocks{}, "all", "the blocks whose attentions are multiplied"},
                       {"start_layer", takes::Block{}, "0",

@@ -306,11 +306,10 @@ TEST(Fixtures, RowsInChunksGiveTheMapsOfAllRowsAtOnce) {
   for (const auto* name : {"timm_map", "timm_gap_registers"}) {
     const auto fixture = load_fixture(name);
     const auto& structure = fixture->vit.structure();
-    legrad::BuiltInOptions options;
-    options.rollout.discard_ratio = 0.3;
-    options.chefer_cam.normalize = structure.readout == legrad::ReadoutKind::kPooler;
-    const auto known = legrad::built_in_methods(options);
-    const auto methods = known.choose("all");
+    const bool pooler = structure.readout == legrad::ReadoutKind::kPooler;
+    const auto known = legrad::built_in_methods();
+    const auto methods = known.choose(std::string("legrad,grad_cam,attention_cam,raw_attention,") +
+                                      "rollout/discard_ratio=0.3,chefer_cam/normalize=" + (pooler ? "yes" : "no"));
     const auto images = fixture->images();
     constexpr int64_t kChunks = 2;
     constexpr int64_t kNumbers = 1 << 20;

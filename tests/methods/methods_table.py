@@ -19,8 +19,8 @@ KINDS = {
     "all tokens": "class token and mean", "pooler": "attentional pooler",
 }
 OPTIONS = {
-    "legrad token_mean": "`legrad`, readout `token_mean`", "attention_cam layer": "`attention_cam`, `layer`",
-    "raw_attention layer": "`raw_attention`, `layer`", "chefer_cam normalize": "`chefer_cam`, `normalize`",
+    "legrad token_mean": "`legrad/readout=token_mean`", "attention_cam layer": "`attention_cam/layer`",
+    "raw_attention layer": "`raw_attention/layer`", "chefer_cam normalize": "`chefer_cam/normalize`",
 }
 # How a definition that names the class token is read where there is none alone; everything else is as published.
 MEAN_OF_ROWS = "mean of the rows read"

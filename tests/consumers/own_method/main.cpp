@@ -14,15 +14,18 @@ int main(int argc, char** argv) {
   const auto images = at::rand({1, 3, input.height, input.width});
 
   auto methods = legrad::built_in_methods();
-  methods.add("hires_cam", hires_cam_method());
-  const auto [output, maps] = legrad::explain(vit, images, {1, 2}, methods.choose({"legrad", "hires_cam"}));
+  methods.add(hires_cam_row());
+  const auto chosen = methods.choose("legrad,hires_cam/block=-2,hires_cam/block=0");
+  const auto [output, maps] = legrad::explain(vit, images, {1, 2}, chosen);
 
   const auto& grid = vit.structure().image->grid;
   for (const auto& map : maps) {
     if (map.sizes() != at::IntArrayRef({1, 2, grid.rows, grid.columns})) return 1;
     if (map.min().item<float>() < 0 || map.max().item<float>() <= 0) return 1;
   }
-  if (!maps[0].allclose(legrad::legrad(vit, images, {.targets = {1, 2}}))) return 1;
+  if (!maps[0].allclose(legrad::legrad(vit, images, {1, 2}))) return 1;
+  if (!maps[1].allclose(legrad::explain(vit, images, {1, 2}, {methods.get("hires_cam")}).maps[0])) return 1;
+  if (maps[1].allclose(maps[2])) return 1;
   if (methods.names().back() != "hires_cam" || legrad::built_in_methods().names().back() == "hires_cam") return 1;
   std::cout << "hires_cam works beside legrad\n";
 }
