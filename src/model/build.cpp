@@ -25,27 +25,27 @@ at::Tensor example_images(int64_t batch, ImageSize size, int64_t channels, c10::
   return at::randn({batch, channels, size.height, size.width}, generator).to(device, dtype);
 }
 
-Network::Cut cut_attention(const graph::StraightLine& line, const graph::Site& site, Value* tokens, Value* out,
-                           const std::string& name) {
-  Network::Cut cut;
+AttentionStage cut_attention(const graph::StraightLine& line, const graph::AttentionSite& site, Value* tokens,
+                             Value* out, const std::string& name) {
+  AttentionStage stage;
   std::vector<Value*> parts = {site.query(), site.key(), site.value(), site.context()};
   if (site.mask()) parts.push_back(site.mask());
-  cut.attend = graph::cut(line, {tokens}, parts, name + ", attention");
-  cut.tail = graph::cut(line, {site.context(), tokens}, {out}, name + ", after attention");
-  cut.scale = site.scale;
-  cut.mask = site.mask() != nullptr;
+  stage.attend = graph::cut(line, {tokens}, parts, name + ", attention");
+  stage.tail = graph::cut(line, {site.context(), tokens}, {out}, name + ", after attention");
+  stage.scale = site.scale;
+  stage.mask = site.mask() != nullptr;
   const auto& context = line.facts.at(site.context()).sizes;
   const int64_t batch = line.facts.at(tokens).sizes[0];
-  cut.merged = context[0] == 1 && batch != 1;
-  return cut;
+  stage.heads_in_batch = context[0] == 1 && batch != 1;
+  return stage;
 }
 
 void cut_stages(Network& network, const graph::StraightLine& line, const graph::Anatomy& anatomy) {
   const auto& tokens = anatomy.tokens;
-  Value* patches = line.images();
+  Value* patches = line.input();
   if (anatomy.patches) {
     patches = anatomy.patches;
-    network.patchify = graph::cut(line, {line.images()}, {patches}, "the patch embedding");
+    network.patchify = graph::cut(line, {line.input()}, {patches}, "the patch embedding");
   }
   network.embed = graph::cut(line, {patches}, {tokens.front()}, "the embedding of patches");
   for (size_t l = 0; l < anatomy.blocks.size(); ++l) {
@@ -74,7 +74,7 @@ void cut_published(Network& network, const graph::StraightLine& line, const grap
 void describe_graph(Structure& structure, const graph::StraightLine& line, const graph::Anatomy& anatomy) {
   const auto sizes = [&](const Value* value) { return line.facts.at(value).sizes; };
   const auto tokens = sizes(anatomy.tokens[0]);
-  const auto heads = [&](const graph::Site& site) {
+  const auto heads = [&](const graph::AttentionSite& site) {
     const auto value = sizes(site.value());
     return value[0] == 1 && tokens[0] != 1 && value[1] % tokens[0] == 0 && sizes(site.context())[0] == 1
                ? value[1] / tokens[0]
@@ -108,10 +108,10 @@ std::shared_ptr<Network> build(const graph::Source& source, int64_t batch, Image
                                const graph::StraightenOptions& straighten) {
   const auto images = example_images(batch, size, channels, straighten.device, straighten.to_dtype);
   auto line = graph::straighten(source, images, straighten);
-  graph::unfold_einsum(line);
+  graph::decompose_einsum(line);
   graph::free_sizes(line);
   auto as_source = graph::as_source(line, source.description);
-  const auto forms = graph::gather_attention(line);
+  const auto forms = graph::fuse_attention(line);
   const auto anatomy = graph::find_anatomy(line, forms);
   auto network = std::make_shared<Network>();
   network->line = std::make_shared<const graph::Source>(std::move(as_source));

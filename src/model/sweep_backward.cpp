@@ -96,8 +96,8 @@ class BackwardSweep {
     }
   }
 
-  void show_attention(int64_t index, const Network::Cut& cut, const at::Tensor& tokens) {
-    if (anyone_needs(index, BackwardNeed::kAttention)) hand_out(index, network_.attend(cut, tokens).attention);
+  void show_attention(int64_t index, const AttentionStage& stage, const at::Tensor& tokens) {
+    if (anyone_needs(index, BackwardNeed::kAttention)) hand_out(index, network_.attend(stage, tokens).attention);
   }
 
   void hand_out(int64_t index, const Attention& attention) {

@@ -87,7 +87,7 @@ class ForwardSweep {
   }
 
   // s^l = pool(Z^l) · c, its gradient at the pooler's attention.
-  void score_by_pooler(BlockScore kind, const Network::Cut& pooler, const at::Tensor& tokens) {
+  void score_by_pooler(BlockScore kind, const AttentionStage& pooler, const at::Tensor& tokens) {
     const auto attended = network_.attend(pooler, tokens);
     const bool last = index_ + 1 == static_cast<int64_t>(network_.blocks.size());
     score_repeated(
@@ -96,7 +96,7 @@ class ForwardSweep {
         last && kind == BlockScore::kModel);
   }
 
-  const Network::Cut& published_pooler() const {
+  const AttentionStage& published_pooler() const {
     if (!network_.published_pooler) {
       throw InputError(
           "the published readout leaves out a pooler model's final norm, and this model has none; use the model's own");

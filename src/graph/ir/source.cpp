@@ -23,7 +23,7 @@ const Node* first_convolution(const torch::jit::Block* block) {
 
 }  // namespace
 
-size_t images_argument(const Source& source) {
+size_t input_argument(const Source& source) {
   const auto inputs = source.graph->inputs();
   if (const Node* convolution = first_convolution(source.graph->block())) {
     const Value* value = convolution->input(0);

@@ -30,7 +30,7 @@ struct Source {
 };
 
 /// The index of the argument that takes the images: what the first convolution reads, or else the first open argument.
-size_t images_argument(const Source& source);
+size_t input_argument(const Source& source);
 
 /// Moves the weights to a device, and those of the first dtype to the second, in place.
 void convert(Source& source, c10::Device device, c10::ScalarType from, c10::ScalarType to);

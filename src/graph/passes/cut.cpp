@@ -22,7 +22,7 @@ struct Piece {
 class Seam {
  public:
   Seam(const StraightLine& line, const std::vector<Value*>& inputs)
-      : line_(line), inputs_(inputs), carrying_(carriers(line)), inside_(inputs.begin(), inputs.end()) {
+      : line_(line), inputs_(inputs), carrying_(depends_on_input(line)), inside_(inputs.begin(), inputs.end()) {
     for (const Node* node : line.graph->nodes()) {
       const auto is_inside = [&](const Value* value) { return inside_.count(value) > 0; };
       if (std::none_of(node->inputs().begin(), node->inputs().end(), is_inside)) continue;
@@ -34,14 +34,14 @@ class Seam {
 
   /// The value a node reads in the piece in place of `value`.
   const Value* stand_in(const Node* node, const Value* value) const {
-    if (!is_shape_query(node) || is_input(value) || value == line_.images() || carrying_.count(value) == 0)
+    if (!reads_shape_only(node) || is_input(value) || value == line_.input() || carrying_.count(value) == 0)
       return value;
     const auto fact = line_.facts.find(value);
     if (fact == line_.facts.end()) return value;
     for (const Value* input : inputs_) {
       if (line_.facts.at(input).sizes == fact->second.sizes) return input;
     }
-    return line_.facts.at(line_.images()).sizes == fact->second.sizes ? line_.images() : value;
+    return line_.facts.at(line_.input()).sizes == fact->second.sizes ? line_.input() : value;
   }
 
   /// The sizes of a tensor [B, ...] outside the piece, which no input has, if a node asks for them: all but the first do
@@ -49,12 +49,12 @@ class Seam {
   std::vector<int64_t> outer_sizes(const Node* node) const {
     if (!is_aten(node, "size")) return {};
     const Value* value = node->input(0);
-    const bool outside = inside_.count(value) == 0 && value != line_.images() && carrying_.count(value) > 0;
+    const bool outside = inside_.count(value) == 0 && value != line_.input() && carrying_.count(value) > 0;
     if (!outside || stand_in(node, value) != value) return {};
     const auto fact = line_.facts.find(value);
     if (fact == line_.facts.end() || fact->second.sizes.empty()) return {};
-    return fact->second.sizes[0] == line_.facts.at(line_.images()).sizes[0] ? fact->second.sizes
-                                                                            : std::vector<int64_t>();
+    return fact->second.sizes[0] == line_.facts.at(line_.input()).sizes[0] ? fact->second.sizes
+                                                                           : std::vector<int64_t>();
   }
 
  private:
@@ -110,15 +110,15 @@ Piece copy_piece(const StraightLine& line, const std::vector<Value*>& inputs, co
     return input;
   };
   for (const Value* value : inputs) piece.copies[value] = add_input(value);
-  piece.copies.emplace(line.images(), add_input(line.images()));
+  piece.copies.emplace(line.input(), add_input(line.input()));
   for (Node* node : needed(line, seam, outputs)) {
     if (const auto sizes = seam.outer_sizes(node); !sizes.empty()) {
-      piece.copies[node->output()] = written_sizes(*piece.graph, node, sizes, piece.copies.at(line.images()));
+      piece.copies[node->output()] = written_sizes(*piece.graph, node, sizes, piece.copies.at(line.input()));
       continue;
     }
     std::vector<Value*> copied;
     for (const Value* input : node->inputs()) {
-      if (input == line.images() && !seam.is_input(input) && !is_shape_query(node)) {
+      if (input == line.input() && !seam.is_input(input) && !reads_shape_only(node)) {
         throw ModelError(name + " depends on the images by another way than its tokens (" + describe(node) + ")");
       }
       copied.push_back(piece.copies.at(seam.stand_in(node, input)));

@@ -86,7 +86,7 @@ class Unfolder {
 
 }  // namespace
 
-void unfold_einsum(StraightLine& line) {
+void decompose_einsum(StraightLine& line) {
   std::vector<Node*> found;
   for (Node* node : line.graph->nodes()) {
     if (is_aten(node, "einsum")) found.push_back(node);

@@ -12,7 +12,7 @@ namespace {
 
 class SizeFreer {
  public:
-  explicit SizeFreer(StraightLine& line) : line_(line), carrying_(carriers(line)) {}
+  explicit SizeFreer(StraightLine& line) : line_(line), carrying_(depends_on_input(line)) {}
 
   void run() {
     auto nodes = line_.graph->nodes();

@@ -84,7 +84,7 @@ Weights read_weights(const Source& source) {
 
 InputHint input_hint(const Source& source) {
   InputHint hint;
-  const auto& told = source.arguments.at(images_argument(source)).sizes;
+  const auto& told = source.arguments.at(input_argument(source)).sizes;
   const auto weights = read_weights(source);
   hint.patches = weights.convolution;
   if (told.size() == 4) {

@@ -162,13 +162,13 @@ class AttentionBuilder {
   AttentionBuilder(StraightLine& line, Node* before) : line_(line), guard_(before) {}
 
   Value* build(const Scores& scores, Value* value, Value* replaced) {
-    const bool merged = sizes(value).size() == 3;
+    const bool heads_in_batch = sizes(value).size() == 3;
     Value* key = call("transpose", {scores.key_transposed, constant(-2), constant(-1)});
     auto key_fact = line_.facts.at(scores.key_transposed);
     std::swap(key_fact.sizes.end()[-1], key_fact.sizes.end()[-2]);
     line_.facts[key] = key_fact;
     std::array<Value*, 4> parts = {scores.query, key, value, scores.mask ? scores.mask : none()};
-    if (merged) {
+    if (heads_in_batch) {
       for (size_t i = 0; i < parts.size(); ++i) {
         if (i == 3 && (!scores.mask || sizes(scores.mask).size() != 3)) continue;
         auto shape = line_.facts.at(parts[i]);
@@ -182,9 +182,9 @@ class AttentionBuilder {
     attention = context->node();
     auto fact = line_.facts.at(replaced);
     auto shape = fact;
-    if (merged) shape.sizes.insert(shape.sizes.begin(), 1);
+    if (heads_in_batch) shape.sizes.insert(shape.sizes.begin(), 1);
     line_.facts[context] = shape;
-    if (!merged) return context;
+    if (!heads_in_batch) return context;
     Value* squeezed = call("squeeze", {context, constant(0)});
     line_.facts[squeezed] = fact;
     return squeezed;
@@ -231,7 +231,7 @@ void unfuse_attention(Graph& graph) {
   }
 }
 
-std::unordered_map<const Node*, std::string> gather_attention(StraightLine& line) {
+std::unordered_map<const Node*, std::string> fuse_attention(StraightLine& line) {
   std::unordered_map<const Node*, std::string> forms;
   auto softmaxes = find_all(*line.graph, "softmax");
   for (Node* node : find_all(*line.graph, "_softmax")) softmaxes.push_back(node);

@@ -346,7 +346,7 @@ class Straightener {
       throw ExecutionError("running the model failed at " + describe(source) + ": " + first_line(error));
     }
     if (constant_write) from_images = false;
-    if (is_shape_query(source)) from_pixels = false;
+    if (reads_shape_only(source)) from_pixels = false;
     if (from_pixels) check_no_number(source);
     Node* emitted = from_images ? emit(node, source->inputs(), arguments) : nullptr;
     for (size_t i = 0; i < source->outputs().size(); ++i) {
@@ -513,7 +513,7 @@ StraightLine straighten(const Source& source, const at::Tensor& images, const St
   StraightLine line;
   line.graph = std::make_shared<Graph>();
   Straightener straightener(bounded, line);
-  const size_t images_at = images_argument(source);
+  const size_t images_at = input_argument(source);
   for (size_t i = 0; i < source.arguments.size(); ++i) {
     Value* input = source.graph->inputs()[i];
     const auto& argument = source.arguments[i];

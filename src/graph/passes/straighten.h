@@ -34,7 +34,7 @@ struct StraightLine {
   std::shared_ptr<Graph> graph;
   std::unordered_map<const Value*, Fact> facts;
   at::Tensor output;  ///< for the example
-  Value* images() const { return graph->inputs()[0]; }
+  Value* input() const { return graph->inputs()[0]; }
   Value* result() const { return graph->outputs()[0]; }
 };
 

@@ -28,7 +28,7 @@ std::vector<Value*> articulation_points(const StraightLine& line, const std::uno
   std::unordered_map<const Value*, uint64_t> from_images;
   std::unordered_map<const Value*, uint64_t> to_output;
   std::vector<Value*> order;
-  from_images[line.images()] = 1;
+  from_images[line.input()] = 1;
   for (Node* node : line.graph->nodes()) {
     uint64_t paths = 0;
     for (const Value* input : node->inputs()) {
@@ -82,7 +82,7 @@ double scale_of(const StraightLine& line, const Node* node) {
 }
 
 // The places of the tokens in the list of articulation points: Z^0 ... Z^L.
-std::vector<size_t> token_places(const std::vector<Value*>& points, const std::vector<Site>& blocks) {
+std::vector<size_t> token_places(const std::vector<Value*>& points, const std::vector<AttentionSite>& blocks) {
   std::vector<size_t> places;
   for (const auto& block : blocks) {
     size_t before = points.size();
@@ -132,15 +132,15 @@ Node* final_norm(const Anatomy& anatomy, const std::vector<Value*>& points) {
 
 }  // namespace
 
-Value* Site::mask() const {
+Value* AttentionSite::mask() const {
   const auto constant = torch::jit::toIValue(node->input(3));
   return constant && constant->isNone() ? nullptr : node->input(3);
 }
 
-std::unordered_set<const Value*> carriers(const StraightLine& line) {
-  std::unordered_set<const Value*> carrying = {line.images()};
+std::unordered_set<const Value*> depends_on_input(const StraightLine& line) {
+  std::unordered_set<const Value*> carrying = {line.input()};
   for (const Node* node : line.graph->nodes()) {
-    if (is_shape_query(node)) continue;
+    if (reads_shape_only(node)) continue;
     bool carries = false;
     for (const Value* input : node->inputs()) carries = carries || carrying.count(input) > 0;
     if (!carries) continue;
@@ -150,11 +150,11 @@ std::unordered_set<const Value*> carriers(const StraightLine& line) {
 }
 
 Anatomy find_anatomy(StraightLine& line, const std::unordered_map<const Node*, std::string>& forms) {
-  const auto carrying = carriers(line);
+  const auto carrying = depends_on_input(line);
   Anatomy anatomy;
   for (Node* node : line.graph->nodes()) {
     if (!is_aten(node, "scaled_dot_product_attention") || carrying.count(node->output()) == 0) continue;
-    Site site{node, scale_of(line, node), {}};
+    AttentionSite site{node, scale_of(line, node), {}};
     const auto form = forms.find(node);
     site.form = form == forms.end() ? "scaled_dot_product_attention" : form->second;
     if (site.mask() && carrying.count(site.mask()) > 0) {
@@ -226,7 +226,7 @@ Anatomy find_anatomy(StraightLine& line, const std::unordered_map<const Node*, s
       }
     }
   }
-  const int64_t images = line.facts.at(line.images()).sizes[0];
+  const int64_t images = line.facts.at(line.input()).sizes[0];
   const bool tokens_first = first[0] != images && first[1] == images;
   const int64_t batch = images;
   const int64_t tokens = tokens_first ? first[0] : first[1];

@@ -9,7 +9,7 @@
 namespace legrad::graph {
 
 /// One attention of the line: a `scaled_dot_product_attention` whose context depends on the image.
-struct Site {
+struct AttentionSite {
   Node* node = nullptr;
   Value* query() const { return node->input(0); }
   Value* key() const { return node->input(1); }
@@ -22,15 +22,15 @@ struct Site {
 
 /// The parts of a vision transformer, as values of its straight line.
 struct Anatomy {
-  std::vector<Site> blocks;    ///< self-attention, first block to last
-  std::vector<Value*> tokens;  ///< Z^0 ... Z^L, one more than blocks
-  std::vector<Site> poolers;   ///< at most one
+  std::vector<AttentionSite> blocks;   ///< self-attention, first block to last
+  std::vector<Value*> tokens;          ///< Z^0 ... Z^L, one more than blocks
+  std::vector<AttentionSite> poolers;  ///< at most one
   Value* patches = nullptr;    ///< [B, d, rows, columns], what the patch embedding gives; none if it has no such form
   Node* final_norm = nullptr;  ///< of a model with a pooler: the norm every path takes behind it, or the one before it
 };
 
 /// The values that depend on what is in the images.
-std::unordered_set<const Value*> carriers(const StraightLine& line);
+std::unordered_set<const Value*> depends_on_input(const StraightLine& line);
 
 /// Finds attention, and the residual stream as the articulation points of the data flow: the values that every path from
 /// the images to the output passes. Throws `ModelError` unless all blocks are alike and hand on tokens of one shape.
