@@ -41,6 +41,10 @@ at::Tensor Network::run_readout(const at::Tensor& tokens) const {
   return run(readout, {tokens, image_sizes(tokens.size(0))})[0];
 }
 
+graph::Tape Network::record_readout(const at::Tensor& tokens) const {
+  return readout.record({tokens, image_sizes(tokens.size(0))}, {0});
+}
+
 Attended Network::attend(const AttentionStage& stage, const at::Tensor& tokens) const {
   const int64_t batch = tokens.size(0);
   constexpr size_t kMask = 4;

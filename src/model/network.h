@@ -51,6 +51,8 @@ class Network {
   at::Tensor run_patchify(const at::Tensor& images) const;  ///< the images themselves where there is no such program
   at::Tensor run_embed_patches(const at::Tensor& patches) const;
   at::Tensor run_readout(const at::Tensor& tokens) const;
+  /// The readout of one image's tokens, with a tape from the output to them.
+  graph::Tape record_readout(const at::Tensor& tokens) const;
   Attended attend(const AttentionStage& stage, const at::Tensor& tokens) const;
   /// The tail of a block or pooler. `context` and `tokens` may hold a choice of rows, the same in both.
   at::Tensor run_tail(const AttentionStage& stage, const at::Tensor& context, const at::Tensor& tokens) const;

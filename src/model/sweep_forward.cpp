@@ -1,9 +1,9 @@
 #include <ATen/Functions.h>
 #include <legrad/error.h>
-#include <torch/csrc/autograd/autograd.h>
 
 #include <algorithm>
 
+#include "graph/ir/tape.h"
 #include "model/grad_scope.h"
 #include "model/rows.h"
 #include "model/sweep.h"
@@ -188,13 +188,10 @@ class ForwardSweep {
 
 std::vector<at::Tensor> gradient(const at::Tensor& score, const std::vector<at::Tensor>& leaves, bool keep_tape) {
   if (!score.requires_grad()) {
-    throw InputError("the target's score does not depend on the model's output in a way that can be differentiated");
+    throw InputError("the target's score does not depend on the model's output in a way that can be differentiated",
+                     Reason::kNotDifferentiable);
   }
-  auto taken = torch::autograd::grad({score}, leaves, {}, keep_tape, /*create_graph=*/false, /*allow_unused=*/true);
-  for (size_t i = 0; i < taken.size(); ++i) {
-    if (!taken[i].defined()) taken[i] = at::zeros_like(leaves[i]);
-  }
-  return taken;
+  return graph::Tape({score}, leaves).pull({at::ones_like(score)}, keep_tape);
 }
 
 at::Tensor sweep_forward(const Network& network, const at::Tensor& images, const Target& target,
