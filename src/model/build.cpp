@@ -2,20 +2,14 @@
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Functions.h>
-#include <torch/csrc/jit/ir/constants.h>
-
-#include <unordered_set>
 
 #include "graph/passes/cut.h"
-#include "graph/passes/free_sizes.h"
-#include "graph/passes/rewrite.h"
-#include "graph/passes/stream.h"
+#include "graph/passes/lower.h"
 #include "model/measure.h"
 
 namespace legrad::model {
 namespace {
 
-using graph::Node;
 using graph::Value;
 
 // Images of noise, the same every time.
@@ -64,11 +58,12 @@ void cut_stages(Network& network, const graph::StraightLine& line, const graph::
 }
 
 // The pooler as the published code runs it: without the final norm. Changes the line.
-void cut_published(Network& network, const graph::StraightLine& line, const graph::Anatomy& anatomy) {
+void cut_published(Network& network, graph::Lowered& lowered) {
+  auto& anatomy = lowered.anatomy;
   if (!anatomy.final_norm) return;
-  anatomy.final_norm->outputs()[0]->replaceAllUsesWith(anatomy.final_norm->input(0));
-  network.published_pooler =
-      cut_attention(line, anatomy.poolers[0], anatomy.tokens.back(), line.result(), "the published pooler");
+  graph::skip_final_norm(anatomy);
+  network.published_pooler = cut_attention(lowered.line, anatomy.poolers[0], anatomy.tokens.back(),
+                                           lowered.line.result(), "the published pooler");
 }
 
 void describe_graph(Structure& structure, const graph::StraightLine& line, const graph::Anatomy& anatomy) {
@@ -93,13 +88,7 @@ void describe_graph(Structure& structure, const graph::StraightLine& line, const
     structure.pooler_heads = heads(anatomy.poolers[0]);
     structure.pooler_queries = sizes(anatomy.poolers[0].query())[2];
   }
-  std::unordered_set<const void*> seen;
-  for (const Node* node : line.graph->nodes()) {
-    if (node->kind() != graph::prim::Constant) continue;
-    const auto constant = torch::jit::toIValue(node->output());
-    if (!constant || !constant->isTensor() || constant->toTensor().dim() == 0) continue;
-    if (seen.insert(constant->toTensor().data_ptr()).second) structure.parameters += constant->toTensor().numel();
-  }
+  structure.parameters = graph::count_parameters(line);
 }
 
 }  // namespace
@@ -107,14 +96,8 @@ void describe_graph(Structure& structure, const graph::StraightLine& line, const
 std::shared_ptr<Network> build(const graph::Source& source, int64_t batch, ImageSize size, int64_t channels,
                                const graph::StraightenOptions& straighten) {
   const auto images = example_images(batch, size, channels, straighten.device, straighten.to_dtype);
-  auto line = graph::straighten(source, images, straighten);
-  graph::decompose_einsum(line);
-  graph::free_sizes(line);
-  auto as_source = graph::as_source(line, source.description);
-  const auto forms = graph::fuse_attention(line);
-  const auto anatomy = graph::find_anatomy(line, forms);
+  auto lowered = graph::lower(source, images, straighten);
   auto network = std::make_shared<Network>();
-  network->line = std::make_shared<const graph::Source>(std::move(as_source));
   auto& structure = network->structure;
   structure.image =
       ImageInput{.size = size, .channels = channels, .grid = {}, .prefix_tokens = 0, .patch_positions = {}};
@@ -122,10 +105,11 @@ std::shared_ptr<Network> build(const graph::Source& source, int64_t batch, Image
   structure.dtype = straighten.to_dtype;
   structure.device = straighten.device;
   structure.exporter = source.description;
-  describe_graph(structure, line, anatomy);
-  cut_stages(*network, line, anatomy);
-  cut_published(*network, line, anatomy);
-  measure(*network, images, line.output);
+  describe_graph(structure, lowered.line, lowered.anatomy);
+  cut_stages(*network, lowered.line, lowered.anatomy);
+  cut_published(*network, lowered);
+  network->line = std::make_shared<const graph::Source>(std::move(lowered.snapshot));
+  measure(*network, images, lowered.line.output);
   return network;
 }
 

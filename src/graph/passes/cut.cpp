@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <unordered_set>
 
-#include "graph/passes/stream.h"
+#include "graph/ir/operators.h"
+#include "graph/ir/writer.h"
+#include "graph/passes/dependence.h"
 
 namespace legrad::graph {
 namespace {
@@ -83,13 +85,11 @@ std::vector<Node*> needed(const StraightLine& line, const Seam& seam, const std:
   return nodes;
 }
 
-// What a node asking for sizes gives, written out, with the batch of the images.
-Value* written_sizes(Graph& graph, const Node* node, const std::vector<int64_t>& sizes, Value* images) {
+// What a node asking for sizes gives, written out, with the batch of the input.
+Value* written_sizes(Graph& graph, const Node* node, const std::vector<int64_t>& sizes, Value* line_input) {
+  Writer write(graph);
   const auto size = [&](size_t at) {
-    if (at > 0) return graph.insertConstant(sizes.at(at));
-    Node* batch = graph.create(c10::Symbol::aten("size"), {images, graph.insertConstant(int64_t{0})}, 1);
-    batch->output()->setType(c10::IntType::get());
-    return graph.insertNode(batch)->output();
+    return at > 0 ? write.constant(sizes.at(at)) : write.call("size", {line_input, write.constant(0)});
   };
   if (node->inputs().size() == 2) {
     const auto dim = torch::jit::toIValue(node->input(1)).value().toInt();
@@ -97,7 +97,7 @@ Value* written_sizes(Graph& graph, const Node* node, const std::vector<int64_t>&
   }
   std::vector<Value*> list;
   for (size_t at = 0; at < sizes.size(); ++at) list.push_back(size(at));
-  return graph.insertNode(graph.createList(c10::IntType::get(), list))->output();
+  return write.list(list);
 }
 
 Piece copy_piece(const StraightLine& line, const std::vector<Value*>& inputs, const std::vector<Value*>& outputs,
@@ -119,18 +119,13 @@ Piece copy_piece(const StraightLine& line, const std::vector<Value*>& inputs, co
     std::vector<Value*> copied;
     for (const Value* input : node->inputs()) {
       if (input == line.input() && !seam.is_input(input) && !reads_shape_only(node)) {
-        throw ModelError(name + " depends on the images by another way than its tokens (" + describe(node) + ")");
+        throw ModelError(name + " depends on the images by another way than its tokens (" + describe(node) + ")",
+                         Reason::kNotOneStream);
       }
       copied.push_back(piece.copies.at(seam.stand_in(node, input)));
     }
-    Node* made = piece.graph->create(node->kind(), copied, node->outputs().size());
-    made->copyAttributes(*node);
-    made->setScope(node->scope());
-    for (size_t i = 0; i < node->outputs().size(); ++i) {
-      made->outputs()[i]->setType(node->outputs()[i]->type());
-      piece.copies[node->outputs()[i]] = made->outputs()[i];
-    }
-    piece.graph->insertNode(made);
+    Node* made = Writer(*piece.graph).copy(node, copied);
+    for (size_t i = 0; i < node->outputs().size(); ++i) piece.copies[node->outputs()[i]] = made->outputs()[i];
   }
   return piece;
 }
@@ -138,7 +133,7 @@ Piece copy_piece(const StraightLine& line, const std::vector<Value*>& inputs, co
 // Builds the mean over tokens of a value of the piece, [B, N, k] -> [B, 1, k].
 class MeanPusher {
  public:
-  MeanPusher(const StraightLine& line, const Piece& piece) : line_(line), piece_(piece) {}
+  MeanPusher(const StraightLine& line, const Piece& piece) : line_(line), piece_(piece), write_(*piece.graph) {}
 
   Value* mean(Value* value) {
     Node* node = value->node();
@@ -178,29 +173,19 @@ class MeanPusher {
   Value* copy(const Value* value) {
     const auto it = piece_.copies.find(value);
     if (it != piece_.copies.end()) return it->second;
-    return piece_.graph->insertConstant(torch::jit::toIValue(value).value());
+    return write_.constant(torch::jit::toIValue(value).value());
   }
 
-  Value* call(Node* like, const std::vector<Value*>& inputs) {
-    Node* made = piece_.graph->create(like->kind(), inputs, 1);
-    made->copyAttributes(*like);
-    piece_.graph->insertNode(made);
-    made->output()->setType(like->output()->type());
-    return made->output();
-  }
+  Value* call(Node* like, const std::vector<Value*>& inputs) { return write_.copy(like, inputs)->output(); }
 
   Value* plain_mean(Value* value) {
-    const auto constant = [&](const c10::IValue& ivalue) { return piece_.graph->insertConstant(ivalue); };
-    Node* made = piece_.graph->create(
-        c10::Symbol::aten("mean"),
-        {copy(value), constant(std::vector<int64_t>{1}), constant(true), constant(c10::IValue())}, 1);
-    piece_.graph->insertNode(made);
-    made->output()->setType(c10::TensorType::get());
-    return made->output();
+    return write_.call("mean",
+                       {copy(value), write_.constant(std::vector<int64_t>{1}), write_.constant(true), write_.none()});
   }
 
   const StraightLine& line_;
   const Piece& piece_;
+  Writer write_;
 };
 
 }  // namespace
