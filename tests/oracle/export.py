@@ -12,11 +12,13 @@ def export(specimen, form, dtype, example_batch):
     inputs = specimen.inputs(example)
     model = specimen.exported or specimen.model
     steps = form.split("+")
-    with torch.no_grad():
+    # A user need not know of no_grad; what torch.export writes then holds higher-order operators around some code.
+    with torch.set_grad_enabled("with gradients" in form):
         if form == "export, static":  # for a batch of one image
             return torch.export.export(model, inputs, strict=False)
         if steps[0].startswith("export"):
-            return export_program(model, specimen.inputs(example.expand(2, -1, -1, -1)), sizes="sizes" in form)
+            program = export_program(model, specimen.inputs(example.expand(2, -1, -1, -1)), sizes="sizes" in form)
+            return program.run_decompositions() if "decomposed" in form else program
         if steps[0] == "script":
             module = torch.jit.script(model)
         else:

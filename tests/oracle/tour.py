@@ -32,7 +32,7 @@ from attention import materialised
 from export import export, save
 
 PROGRAM = pathlib.Path(os.environ.get("LEGRAD_PROGRAM", pathlib.Path(__file__).resolve().parents[2] / "build/bin/legrad"))
-FORMS = ("trace", "script", "export", "export, static", "export+decompositions")
+FORMS = ("trace", "script", "export", "export, static", "export, decomposed")
 TOLERANCE = 1e-4  # after min-max, of float32 files against double precision
 CLASS = 1
 BATCH = 2
@@ -127,8 +127,6 @@ def program(*arguments):
 def exported(entry, model, form):
     specimen = zoo.Specimen(
         model, [], None, entry.image, (1, 1), 0, "", [], 1, inputs=entry.inputs or (lambda images: (images,)))
-    if form == "export+decompositions":
-        return export(specimen, "export", torch.float32, 2).run_decompositions()
     return export(specimen, form, torch.float32, 1)
 
 
