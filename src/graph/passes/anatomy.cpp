@@ -129,7 +129,8 @@ Value* AttentionSite::mask() const {
 void check_has_attention(const Source& source) {
   bool found = false;
   for_each_node(*source.graph, [&](const Node* node) {
-    for (const char* name : {"scaled_dot_product_attention", "softmax", "_softmax", "_native_multi_head_attention"}) {
+    for (const char* name :
+         {"scaled_dot_product_attention", "softmax", "_softmax", "_safe_softmax", "_native_multi_head_attention"}) {
       found = found || is_aten(node, name);
     }
   });
