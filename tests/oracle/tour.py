@@ -12,9 +12,9 @@ after a check of its own that an image with one bright patch moves the token it 
 
 import argparse
 import collections
-import concurrent.futures
 import contextlib
 import json
+import multiprocessing
 import os
 import pathlib
 import subprocess
@@ -159,7 +159,8 @@ def outcome(entry, form, folder):
     return ("right" if error <= TOLERANCE else "wrong"), f"{error:.0e}"
 
 
-def visit(name, form):
+def visit(stop):
+    name, form = stop
     entry = tour_models.ENTRIES[name]
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
@@ -183,9 +184,8 @@ def main():
     work = [(name, form) for name in tour_models.ENTRIES for form in options.forms.split("|")
             if options.only in name and (name, form) not in done]
     counts = collections.Counter()
-    with concurrent.futures.ProcessPoolExecutor(options.jobs, max_tasks_per_child=20) as pool, results.open("a") as lines:
-        for future in concurrent.futures.as_completed([pool.submit(visit, *one) for one in work]):
-            row = future.result()
+    with multiprocessing.get_context("spawn").Pool(options.jobs, maxtasksperchild=20) as pool, results.open("a") as lines:
+        for row in pool.imap_unordered(visit, work):
             counts[row["outcome"]] += 1
             lines.write(json.dumps(row) + "\n")
             lines.flush()

@@ -3,6 +3,7 @@
 #include "graph/passes/decompose_einsum.h"
 #include "graph/passes/free_sizes.h"
 #include "graph/passes/fuse_attention.h"
+#include "graph/passes/leftovers.h"
 #include "graph/passes/recompose.h"
 #include "graph/passes/unfuse_attention.h"
 
@@ -16,6 +17,7 @@ Lowered lower(const Source& source, const at::Tensor& input, const StraightenOpt
   auto snapshot = as_source(line, source.description);
   const auto forms = fuse_attention(line);
   auto anatomy = find_anatomy(line, forms);
+  refuse_unknown_attention(line, anatomy);
   return {std::move(line), std::move(anatomy), std::move(snapshot)};
 }
 
