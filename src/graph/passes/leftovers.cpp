@@ -35,8 +35,12 @@ class Finder {
     for (const Node* node : line_.graph->nodes()) {
       if (node->outputs().size() != 1 || carrying_.count(node->output()) == 0) continue;
       if (is_softmax_over_tokens(node)) follow(node, node->output());
-      if (!inside_blocks(node) || known_.count(node) > 0) continue;
-      if (is_product(node) && carrying_operands(node) > 1) refuse(node, "a product of two values of the image");
+      if (known_.count(node) > 0 || node->isBefore(anatomy_.tokens.front()->node())) continue;
+      // Behind the blocks whole tokens may be multiplied, but not mixed.
+      const bool inside = node->isBefore(anatomy_.tokens.back()->node());
+      if (is_product(node) && carrying_operands(node) > 1 && (inside || mixes_tokens(node))) {
+        refuse(node, "a product of two values of the image");
+      }
       if (is_outer_product(node)) refuse(node, "a product of each token with each other");
     }
   }
@@ -50,8 +54,10 @@ class Finder {
         Reason::kUnknownAttention);
   }
 
-  bool inside_blocks(const Node* node) const {
-    return node->isAfter(anatomy_.tokens.front()->node()) && node->isBefore(anatomy_.tokens.back()->node());
+  bool mixes_tokens(const Node* node) const {
+    return std::ranges::any_of(node->inputs(), [&](const Value* input) {
+      return carries_tensor(input) && sizes(input).size() > 1 && std::ranges::count(sizes(input), tokens_) > 0;
+    });
   }
 
   size_t carrying_operands(const Node* node) const {
