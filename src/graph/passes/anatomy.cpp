@@ -50,6 +50,21 @@ AttentionSite read_site(const StraightLine& line, Node* node, const AttentionFor
   return site;
 }
 
+[[noreturn]] void refuse_without_blocks(const StraightLine& line, const Depending& depending) {
+  for (const char* name : {"softmax", "_softmax", "_safe_softmax"}) {
+    for (const Node* node : find_all(*line.graph, name)) {
+      if (depending.count(node->output()) == 0) continue;
+      throw ModelError(
+          "a softmax of shape " + text(line.facts.at(node->output()).sizes) + " was found (" + describe(node) +
+              "), but no attention of tokens to tokens, softmax(Q Kᵀ) V: its weights are changed before or "
+              "after, or it is over channels, windows or a class token's keys alone; such models cannot be "
+              "explained",
+          Reason::kUnknownAttention);
+    }
+  }
+  throw ModelError(kNoAttention, Reason::kNoAttention);
+}
+
 // Attention whose queries come from the image and are as many as its keys stands in a block; other attention pools.
 void find_sites(Anatomy& anatomy, const StraightLine& line, const AttentionForms& forms, const Depending& depending) {
   for (Node* node : find_all(*line.graph, "scaled_dot_product_attention")) {
@@ -59,7 +74,7 @@ void find_sites(Anatomy& anatomy, const StraightLine& line, const AttentionForms
         depending.count(site.query()) > 0 && line.facts.at(site.query()).sizes[2] == line.facts.at(site.key()).sizes[2];
     (self ? anatomy.blocks : anatomy.poolers).push_back(site);
   }
-  if (anatomy.blocks.empty()) throw ModelError(kNoAttention, Reason::kNoAttention);
+  if (anatomy.blocks.empty()) refuse_without_blocks(line, depending);
   if (anatomy.poolers.size() > 1) {
     throw ModelError("the model has more than one attentional pooler; expected one at most", Reason::kSeveralPoolers);
   }

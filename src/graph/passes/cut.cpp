@@ -140,11 +140,11 @@ class MeanPusher {
     const bool only_here = std::count_if(value->uses().begin(), value->uses().end(), [&](const auto& use) {
                              return piece_.copies.count(use.user->outputs()[0]) > 0;
                            }) <= 1;
-    if (is_tokens(value) && piece_.copies.count(value) > 0 && only_here) {
+    if (is_tokens(value) && is_made_here(value) && only_here) {
       if (is_aten(node, "add") && node->inputs().size() == 3) {
         return call(node, {term(node->input(0)), term(node->input(1)), copy(node->input(2))});
       }
-      if (is_aten(node, "mul") && is_channel_constant(node->input(1)) && is_tokens(node->input(0))) {
+      if (is_aten(node, "mul") && is_same_for_tokens(node->input(1)) && is_tokens(node->input(0))) {
         return call(node, {mean(node->input(0)), copy(node->input(1))});
       }
       if (is_aten(node, "linear") && is_tokens(node->input(0))) {
@@ -156,14 +156,24 @@ class MeanPusher {
 
  private:
   // One side of an add: tokens, or something that is the same for all tokens.
-  Value* term(Value* value) { return is_channel_constant(value) ? copy(value) : mean(value); }
+  Value* term(Value* value) { return is_same_for_tokens(value) ? copy(value) : mean(value); }
+
+  // In the piece, and not one of its inputs.
+  bool is_made_here(const Value* value) const {
+    const auto copy = piece_.copies.find(value);
+    return copy != piece_.copies.end() && copy->second->node()->kind() != prim::Param;
+  }
+
+  static bool is_same_for_tokens(const Value* value) {
+    return !value->type()->isSubtypeOf(*c10::TensorType::get()) || is_channel_constant(value);
+  }
 
   bool is_tokens(const Value* value) const {
     const auto it = line_.facts.find(value);
     return it != line_.facts.end() && it->second.sizes.size() == 3;
   }
 
-  bool is_channel_constant(const Value* value) const {
+  static bool is_channel_constant(const Value* value) {
     const auto constant = torch::jit::toIValue(value);
     if (!constant || !constant->isTensor()) return false;
     const auto sizes = constant->toTensor().sizes();

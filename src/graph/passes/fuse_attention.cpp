@@ -7,6 +7,7 @@
 #include <array>
 #include <optional>
 
+#include "graph/ir/operators.h"
 #include "graph/ir/writer.h"
 
 namespace legrad::graph {
@@ -22,21 +23,25 @@ bool passes_through(const Node* node) {
 
 bool is_product(const Node* node) { return is_aten(node, "matmul") || is_aten(node, "bmm"); }
 
-// The product (softmax) V that a softmax ends in, or none if it is no attention.
+// The one who reads what is in a value; none where there are several.
+std::optional<torch::jit::Use> only_use(const Value* value) {
+  std::optional<torch::jit::Use> only;
+  for (const auto& use : value->uses()) {
+    if (reads_shape_only(use.user)) continue;
+    if (only) return std::nullopt;
+    only = use;
+  }
+  return only;
+}
+
+// The product (softmax) V that a softmax ends in, or none if it is no attention: its numbers are read once at every step, or
+// the product would not be all there is of it.
 Node* weighted_sum(Node* softmax) {
-  Value* probabilities = softmax->outputs()[0];
-  for (bool walked = true; walked;) {
-    walked = false;
-    for (const auto& use : probabilities->uses()) {
-      if (is_product(use.user) && use.offset == 0) return use.user;
-    }
-    for (const auto& use : probabilities->uses()) {
-      if (passes_through(use.user)) {
-        probabilities = use.user->outputs()[0];
-        walked = true;
-        break;
-      }
-    }
+  const Value* probabilities = softmax->outputs()[0];
+  while (const auto use = only_use(probabilities)) {
+    if (is_product(use->user) && use->offset == 0) return use->user;
+    if (!passes_through(use->user) || use->offset != 0) return nullptr;
+    probabilities = use->user->outputs()[0];
   }
   return nullptr;
 }

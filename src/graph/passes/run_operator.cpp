@@ -1,3 +1,4 @@
+#include <ATen/core/dispatch/Dispatcher.h>
 #include <legrad/error.h>
 
 #include <algorithm>
@@ -20,6 +21,18 @@ bool run_without(Trace& trace, const Node* node) {
   return false;
 }
 
+// Whether one of the tensors that index another says by true and false which entries are meant.
+bool selects_by_truth(const c10::IValue& indices) {
+  bool found = false;
+  indices.visit([&](const c10::IValue& value) {
+    if (!value.isTensor() || !value.toTensor().defined()) return false;
+    const auto dtype = value.toTensor().scalar_type();
+    found = found || dtype == c10::ScalarType::Bool || dtype == c10::ScalarType::Byte;
+    return found;
+  });
+  return found;
+}
+
 // A number read out of a tensor cannot be followed back to its pixels by a gradient, nor per image.
 void check_no_number(const Node* node) {
   for (const Value* output : node->outputs()) {
@@ -32,6 +45,31 @@ void check_no_number(const Node* node) {
                        Reason::kDependsOnPixels);
     }
   }
+}
+
+// Whether the sizes of what an operator gives depend on what is in its arguments.
+bool counts_contents(const Node* node) {
+  const auto* schema = node->maybeSchema();
+  if (!schema) return false;
+  const auto handle = c10::Dispatcher::singleton().findSchema({schema->name(), schema->overload_name()});
+  return handle && handle->hasTag(at::Tag::dynamic_output_shape);
+}
+
+// Whether an operator gives a tensor whose sizes depend on pixels: those of an input do, or the operator counts what is in
+// one (`nonzero`, a boolean index).
+bool has_shape_from_pixels(const Node* node, const KnownValues& known) {
+  const auto from_pixels = [&](size_t input) {
+    return input < node->inputs().size() && known.at(node->input(input)).from_pixels;
+  };
+  for (const Value* input : node->inputs()) {
+    if (known.at(input).shape_from_pixels) return true;
+  }
+  if (is_aten(node, "index")) return from_pixels(1) && selects_by_truth(known.at(node->input(1)).value);
+  if (is_aten(node, "masked_select")) return from_pixels(1);
+  if (is_aten(node, "repeat_interleave")) return from_pixels(known.at(node->input(1)).value.isTensor() ? 1 : 0);
+  if (!counts_contents(node)) return false;
+  return std::any_of(node->inputs().begin(), node->inputs().end(),
+                     [&](const Value* input) { return known.at(input).from_pixels; });
 }
 
 void run_step(Node* node, const Node* source, std::vector<c10::IValue>& stack, const Limits& limits) {
@@ -71,11 +109,12 @@ void run_operator(Trace& trace, Node* source) {
   const auto arguments = stack;
   run_step(node, source, stack, trace.options.limits);
   if (constant_write) from_images = false;
-  if (reads_shape_only(source)) from_pixels = false;
+  const bool shape_from_pixels = has_shape_from_pixels(source, known);
+  if (reads_shape_only(source)) from_pixels = shape_from_pixels;
   if (from_pixels) check_no_number(source);
   Node* emitted = from_images ? trace.emit(node, source, arguments) : nullptr;
   for (size_t i = 0; i < source->outputs().size(); ++i) {
-    Known result{stack.at(i), nullptr, from_images, from_pixels};
+    Known result{stack.at(i), nullptr, from_images, from_pixels, shape_from_pixels};
     if (emitted) {
       result.straight = emitted->outputs()[i];
       trace.note(result);

@@ -17,15 +17,12 @@ bool is_alias(const at::Tensor& a, const at::Tensor& b) {
 }
 
 bool shares(const c10::IValue& value, const at::Tensor& target) {
-  if (value.isTensor()) return is_alias(value.toTensor(), target);
-  if (value.isTensorList()) {
-    const auto tensors = value.toTensorVector();
-    return std::any_of(tensors.begin(), tensors.end(), [&](const at::Tensor& one) { return is_alias(one, target); });
-  }
-  if (!value.isTuple()) return false;
-  const auto& elements = value.toTupleRef().elements();
-  return std::any_of(elements.begin(), elements.end(),
-                     [&](const c10::IValue& one) { return one.isTensor() && is_alias(one.toTensor(), target); });
+  bool found = false;
+  value.visit([&](const c10::IValue& part) {
+    found = found || (part.isTensor() && is_alias(part.toTensor(), target));
+    return found;
+  });
+  return found;
 }
 
 bool read_after(const Value* value, const Node* node) {
