@@ -63,7 +63,7 @@ Methods built_in_methods();
 /// Every method and its options in lines of text: name, title, source; key, what it takes, default, meaning.
 std::string methods_text(const Methods& methods);
 
-/// The same as one JSON array: [{"name", "title", "source", "looks_at_target", "options": [{"key", "type", "default",
+/// The same as one JSON array: [{"name", "title", "source", "explains", "looks_at_target", "options": [{"key", "type", "default",
 /// "meaning", and "least", "most", "most_included" of a number, "names" of a name}]}]; "default" is null where there is none.
 std::string methods_json(const Methods& methods);
 

@@ -39,6 +39,7 @@ inline legrad::MethodRow hires_cam_row() {
   return {.name = "hires_cam",
           .title = "HiResCAM",
           .source = "Draelos & Carin, 2020",
+          .explains = "one block's tokens times the final score's gradient at them",
           .looks_at_target = true,
           .options = {{"block", legrad::takes::Block{}, "-2", "the block whose tokens it looks at"}},
           .make = [](const legrad::OptionValues& values) -> legrad::Method {
