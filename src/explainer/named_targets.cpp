@@ -17,6 +17,13 @@ namespace {
       Reason::kTargetNeeded);
 }
 
+void check_top(int64_t top, int64_t count) {
+  if (top > count) {
+    throw InputError(
+        c10::str("the best ", top, " predictions were asked for; the model's output has ", count, " entries"));
+  }
+}
+
 /// Negative indices count from the end.
 int64_t checked_class(int64_t index, int64_t count) {
   if (index < -count || index >= count) {
@@ -34,6 +41,7 @@ void TargetChoice::check(const Bundle& bundle) const {
   }
   for (const std::string& name : classes) bundle.class_index(name);
   if (classes.empty() && !embeddings.defined() && bundle.gives_embedding()) fail_without_target();
+  if (!bundle.labels.empty()) check_top(top, static_cast<int64_t>(bundle.labels.size()));
 }
 
 NamedTargets::NamedTargets(const TargetChoice& choice, const Bundle& bundle, const Structure& structure)
@@ -62,10 +70,7 @@ NamedTargets::NamedTargets(const TargetChoice& choice, const Bundle& bundle, con
     fail_without_target();  // nothing says so, but outputs of length 1 are embeddings
   } else {
     top_ = top_ == 0 ? 1 : top_;
-    if (top_ > width) {
-      throw InputError(
-          c10::str("the best ", top_, " predictions were asked for; the model's output has ", width, " entries"));
-    }
+    check_top(top_, width);
   }
 }
 
