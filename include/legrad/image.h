@@ -10,20 +10,33 @@
 /// Pictures in, overlays out. Link `legrad::image` (OpenCV; no OpenCV header is needed to include this one).
 namespace legrad {
 
+class Explainer;
+
 /// Reads a PNG, JPEG, WebP, BMP, TIFF or PNM file as RGB bytes [H, W, 3]; grey becomes RGB, 16 bits become 8,
 /// transparency is laid over white, EXIF orientation is applied. Throws `InputError` for a missing, corrupt, cut or
 /// huge file (more than 2^27 pixels: seen in the file's header, before any memory is taken for them).
 at::Tensor read_image(const std::filesystem::path& file);
+
+/// The size that `read_image` would give the picture, from the file's header: nothing is decoded. Throws `InputError`
+/// for all that is seen there: a missing, cut or huge file, or another format.
+ImageSize image_size(const std::filesystem::path& file);
 
 /// Turns RGB bytes [H, W, 3] into a model's input [1, 3, h, w] in float32. `size` is the model's. The resize is the
 /// antialiased one of PIL, torchvision, timm, open_clip and transformers, which models are trained with, and gives the
 /// same bytes as PIL to one level of 255. Throws `InputError` for another shape or dtype.
 at::Tensor preprocess(const at::Tensor& image, ImageSize size, const Preprocessing& preprocessing = {});
 
+/// The same, as an explainer's model takes it. Throws `InputError` for a model whose images have not three channels.
+at::Tensor preprocess(const at::Tensor& image, const Explainer& explainer);
+
 /// Lays a model's maps [..., rows, columns] over the picture they explain: resized to what `preprocess` showed the
 /// model of a picture of `picture` pixels, zero in what it cropped off. Returns [..., picture.height, picture.width].
 at::Tensor on_picture(const at::Tensor& maps, ImageSize picture, ImageSize size,
                       const Preprocessing& preprocessing = {});
+
+/// An explainer's raw maps [..., rows, columns] of a picture as heat over it, or over the same picture scaled: min-max
+/// normalised, float32 [..., H, W] in [0, 1] for RGB bytes `image` [H, W, 3].
+at::Tensor heat_over(const at::Tensor& image, const at::Tensor& maps, const Explainer& explainer);
 
 /// Colour maps for overlays.
 enum class Colormap { kJet, kViridis, kTurbo };

@@ -7,6 +7,7 @@
 #include <legrad/correction.h>
 #include <legrad/error.h>
 #include <legrad/explain.h>
+#include <legrad/explainer.h>
 #include <legrad/heatmap.h>
 #include <legrad/layers.h>
 #include <legrad/method_option.h>
@@ -18,6 +19,7 @@
 #include <legrad/methods/legrad.h>
 #include <legrad/methods/raw_attention.h>
 #include <legrad/methods/rollout.h>
+#include <legrad/named_targets.h>
 #include <legrad/npy.h>
 #include <legrad/patch_map.h>
 #include <legrad/structure.h>

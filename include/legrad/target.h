@@ -21,11 +21,13 @@ enum class Similarity {
 /// - a `[B, K]` integer tensor: class indices for every image
 /// - a `[K, C]` or `[B, K, C]` floating tensor: embeddings, compared by `Similarity`
 /// - a callable from the output `[B, C]` to scores `[B, K]`
+/// - one of these, chosen once there is an output: `Target::chosen_by`
 ///
 /// Throws `InputError` where indices or shapes do not fit the output; both shapes are in the message.
 class Target {
  public:
   using Function = std::function<at::Tensor(const at::Tensor& output)>;
+  using Choice = std::function<Target(const at::Tensor& output)>;
 
   Target() = default;  ///< no target; explaining with it throws `InputError`
   Target(std::initializer_list<int64_t> classes);
@@ -33,10 +35,20 @@ class Target {
   Target(const at::Tensor& classes_or_embeddings, Similarity similarity = Similarity::kCosine);
   Target(Function scores);
 
+  /// A target that depends on the output [B, C] of the images explained, as their best predictions do. A sweep asks
+  /// `choice` once: with its own output, or where a method needs the target before that, with a plain forward's.
+  static Target chosen_by(Choice choice);
+
   bool empty() const;
 
-  /// Whether K is known only once there is an output: for a callable.
+  /// Whether K is known only once there is an output: for a callable, and a target that is still to be chosen.
   bool needs_output() const;
+
+  /// Whether it, or a part of it, is still to be chosen by an output.
+  bool to_be_chosen() const;
+
+  /// What it is for an output [B, C]: itself where there is nothing to choose.
+  Target chosen(const at::Tensor& output) const;
 
   /// K for an output [B, C]. Throws `InputError` if the target does not fit such an output.
   int64_t count(const at::Tensor& output) const;

@@ -50,7 +50,8 @@ class Vit {
   at::Tensor forward(const at::Tensor& images) const;
 
   /// One forward sweep over the blocks, and one backward sweep if anyone watches it. Returns the model's output [B, C].
-  /// Watchers are called in the order given, on the caller's thread.
+  /// A target that is to be chosen by the output costs a plain forward beforehand where a watcher wants a block's own
+  /// score. Watchers are called in the order given, on the caller's thread.
   at::Tensor sweep(const at::Tensor& images, const Target& target, const std::vector<ForwardWatcher*>& forward,
                    const std::vector<BackwardWatcher*>& backward = {}) const;
 

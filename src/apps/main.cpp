@@ -11,7 +11,9 @@
 #include "apps/commands/compare.h"
 #include "apps/commands/explain.h"
 #include "apps/commands/inspect.h"
+#include "apps/commands/methods.h"
 #include "apps/help.h"
+#include "apps/hints.h"
 #include "apps/terminal.h"
 
 namespace {
@@ -52,10 +54,11 @@ int run(int argc, char** argv) {
   program.formatter(legrad::apps::help_formatter());  // subcommands inherit it
   program.set_version_flag("--version", "legrad " LEGRAD_VERSION, "Print the version and exit");
   program.require_subcommand(1);
-  program.footer("Try: legrad explain --help, legrad compare --help, legrad inspect --help");
+  program.footer("Try: legrad explain --help, legrad compare --help, legrad inspect --help, legrad methods");
   legrad::apps::add_explain(program);
   legrad::apps::add_compare(program);
   legrad::apps::add_inspect(program);
+  legrad::apps::add_methods(program);
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -80,7 +83,7 @@ int main(int argc, char** argv) {
   try {
     return run(argc, argv);
   } catch (const legrad::Error& error) {
-    return fail(kBadInput, error.what());
+    return fail(kBadInput, error.what() + legrad::apps::hint(error.reason()));
   } catch (const c10::Error& error) {
     return fail(kInternalFault, telling_line(error.what_without_backtrace()));
   } catch (const std::exception& error) {

@@ -15,6 +15,9 @@ struct PictureHeader {
   bool complete = true;  ///< false where the file is seen to end too early: decoders may fill the rest with grey
 };
 
+/// Whether EXIF's `orientation` makes rows of columns.
+constexpr bool on_its_side(int orientation) { return orientation >= 5; }
+
 /// The header of a PNG, JPEG, WebP, BMP, TIFF or PNM file; nothing for any other. Sizes are 0 where they cannot be
 /// read.
 std::optional<PictureHeader> read_picture_header(std::string_view file);

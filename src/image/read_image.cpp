@@ -84,7 +84,7 @@ cv::Mat turned(const cv::Mat& picture, int orientation) {
   constexpr int kMirrored = 1;
   constexpr int kBoth = -1;
   cv::Mat result = picture;
-  if (orientation >= 5) {
+  if (image::on_its_side(orientation)) {
     cv::transpose(picture, result);
   }
   switch (orientation) {
@@ -131,16 +131,30 @@ at::Tensor to_rgb_tensor(const cv::Mat& picture) {
   return image;
 }
 
-}  // namespace
-
-at::Tensor read_image(const std::filesystem::path& file) {
+/// What `read` makes of a picture file's bytes and header; what it throws says which file.
+template <class Read>
+auto with_header(const std::filesystem::path& file, const Read& read) {
   const std::string bytes = io::read_file(file, kMaxFile, "picture");
   try {
-    const image::PictureHeader header = checked_header(bytes);
-    return to_rgb_tensor(turned(decoded(bytes), header.orientation));
+    return read(bytes, checked_header(bytes));
   } catch (const InputError& error) {
     throw InputError("cannot read picture '" + file.string() + "': " + error.what());
   }
+}
+
+}  // namespace
+
+at::Tensor read_image(const std::filesystem::path& file) {
+  return with_header(file, [](const std::string& bytes, const image::PictureHeader& header) {
+    return to_rgb_tensor(turned(decoded(bytes), header.orientation));
+  });
+}
+
+ImageSize image_size(const std::filesystem::path& file) {
+  return with_header(file, [](const std::string&, const image::PictureHeader& header) {
+    const ImageSize stored = {static_cast<int64_t>(header.height), static_cast<int64_t>(header.width)};
+    return image::on_its_side(header.orientation) ? ImageSize{stored.width, stored.height} : stored;
+  });
 }
 
 }  // namespace legrad

@@ -14,8 +14,11 @@ Explanation explain(const Vit& vit, const at::Tensor& images, const Target& targ
     if (auto* watcher = run->forward()) forward.push_back(watcher);
     if (auto* watcher = run->backward()) backward.push_back(watcher);
   }
-  Explanation explanation{vit.sweep(images, target, forward, backward), {}};
-  const int64_t targets = target.empty() ? 1 : target.count(explanation.output);
+  Target chosen = target;
+  const auto choose = [&](const at::Tensor& output) { return chosen = target.chosen(output); };
+  const auto asked = target.to_be_chosen() ? Target::chosen_by(choose) : target;
+  Explanation explanation{vit.sweep(images, asked, forward, backward), {}};
+  const int64_t targets = chosen.empty() ? 1 : chosen.count(explanation.output);
   for (const auto& run : runs) explanation.maps.push_back(run->maps().expand({-1, targets, -1, -1}).contiguous());
   return explanation;
 }

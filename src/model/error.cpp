@@ -50,6 +50,10 @@ const char* to_string(Reason reason) {
       return "not differentiable";
     case Reason::kNotFinite:
       return "not finite";
+    case Reason::kTargetNeeded:
+      return "target needed";
+    case Reason::kEmptyPromptNeeded:
+      return "empty prompt needed";
   }
   return "unspecified";
 }

@@ -186,6 +186,14 @@ class ForwardSweep {
 
 }  // namespace
 
+bool any_score_wanted(const std::vector<ForwardWatcher*>& watchers, int64_t blocks) {
+  for (int64_t block = 0; block < blocks; ++block) {
+    const auto wants = [&](const ForwardWatcher* watcher) { return watcher->wants(block) != BlockScore::kNone; };
+    if (std::ranges::any_of(watchers, wants)) return true;
+  }
+  return false;
+}
+
 std::vector<at::Tensor> gradient(const at::Tensor& score, const std::vector<at::Tensor>& leaves, bool keep_tape) {
   if (!score.requires_grad()) {
     throw InputError("the target's score does not depend on the model's output in a way that can be differentiated",

@@ -20,12 +20,13 @@ std::string shape(const at::Tensor& tensor) {
 
 }  // namespace
 
-/// One of: classes for all images, a tensor of classes or embeddings, a function, other targets one after another.
+/// One of: classes for all images, a tensor of classes or embeddings, a function, a choice, other targets one after another.
 struct Target::Kind {
   std::vector<int64_t> classes;
   at::Tensor tensor;
   Similarity similarity = Similarity::kCosine;
   Function function;
+  Choice choice;
   std::vector<Target> parts;
 
   bool embeddings() const { return tensor.defined() && tensor.is_floating_point(); }
@@ -132,6 +133,14 @@ Target::Target(Function scores) {
   kind_ = std::move(kind);
 }
 
+Target Target::chosen_by(Choice choice) {
+  auto kind = std::make_shared<Kind>();
+  kind->choice = std::move(choice);
+  Target target;
+  target.kind_ = std::move(kind);
+  return target;
+}
+
 bool Target::empty() const { return !kind_; }
 
 Target joined(const Target& first, const Target& second) {
@@ -143,19 +152,32 @@ Target joined(const Target& first, const Target& second) {
 }
 
 bool Target::needs_output() const {
-  return kind_ && (kind_->function || std::any_of(kind_->parts.begin(), kind_->parts.end(),
-                                                  [](const Target& part) { return part.needs_output(); }));
+  return kind_ && (kind_->function || kind_->choice || std::ranges::any_of(kind_->parts, &Target::needs_output));
+}
+
+bool Target::to_be_chosen() const {
+  return kind_ && (kind_->choice || std::ranges::any_of(kind_->parts, &Target::to_be_chosen));
+}
+
+Target Target::chosen(const at::Tensor& output) const {
+  if (!to_be_chosen()) return *this;
+  if (kind_->choice) return kind_->choice(output.detach());
+  return joined(kind_->parts[0].chosen(output), kind_->parts[1].chosen(output));
 }
 
 int64_t Target::count(const at::Tensor& output) const {
   if (!kind_) throw InputError("no target was given; expected class indices, embeddings or a function");
+  if (kind_->choice) return chosen(output).count(output);
   kind_->check(output);
   return kind_->count(output);
 }
 
-at::Tensor Target::score(const at::Tensor& output, int64_t k) const { return kind_->score(output, k); }
+at::Tensor Target::score(const at::Tensor& output, int64_t k) const {
+  return kind_->choice ? chosen(output).score(output, k) : kind_->score(output, k);
+}
 
 at::Tensor Target::scores(const at::Tensor& output) const {
+  if (kind_ && kind_->choice) return chosen(output).scores(output);
   const int64_t targets = count(output);
   if (kind_->function) return kind_->call(output);
   std::vector<at::Tensor> columns;

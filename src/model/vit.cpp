@@ -76,10 +76,15 @@ at::Tensor Vit::sweep(const at::Tensor& images, const Target& target, const std:
                       const std::vector<BackwardWatcher*>& backward) const {
   const model::GradScope scope(false);
   const auto input = prepared(images, structure());
+  Target chosen = target;
+  if (target.to_be_chosen() && model::any_score_wanted(forward, structure().blocks)) {
+    chosen = target.chosen(this->forward(input));
+  }
   std::vector<at::Tensor> tokens;
-  auto output = model::sweep_forward(*network_, input, target, forward, backward.empty() ? nullptr : &tokens,
+  auto output = model::sweep_forward(*network_, input, chosen, forward, backward.empty() ? nullptr : &tokens,
                                      model::lowest_needed(backward, structure().blocks));
-  if (!backward.empty()) model::sweep_backward(*network_, tokens, target, backward);
+  chosen = chosen.chosen(output);
+  if (!backward.empty()) model::sweep_backward(*network_, tokens, chosen, backward);
   return output;
 }
 

@@ -132,6 +132,7 @@ TEST_F(ImageFile, ExifOrientationIsApplied) {
     const at::Tensor read = read_image(turned);
     ASSERT_EQ(read.sizes(), image.sizes()) << orientation;
     EXPECT_LE(largest_difference(read, image), 12) << orientation;
+    EXPECT_EQ(image_size(turned), (ImageSize{24, 40})) << orientation;
 
     write_image(folder_ / "plain.png", stored(image, orientation).contiguous());
     const std::string png = testing::file_bytes(folder_ / "plain.png");
@@ -166,6 +167,16 @@ TEST_F(ImageFile, CutFilesAreRefused) {
               bytes.substr(0, static_cast<size_t>(part * static_cast<double>(bytes.size()))));
     }
   }
+}
+
+TEST_F(ImageFile, SizesAreToldWithoutDecoding) {
+  write_image(folder_ / "a.png", at::randint(0, 256, {40, 30, 3}).to(at::kByte));
+  std::string bytes = testing::file_bytes(folder_ / "a.png");
+  EXPECT_TRUE(
+      contains(message_of<InputError>([&] { image_size(folder_.write("cut.png", bytes.substr(0, bytes.size() / 2))); }),
+               "ends too early"));
+  bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 0x55);
+  EXPECT_EQ(image_size(folder_.write("damaged.png", bytes)), (ImageSize{40, 30}));
 }
 
 TEST_F(ImageFile, DamagedPixelsAreRefused) {

@@ -3,12 +3,16 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
+#include "apps/options/methods.h"
+
 namespace legrad::apps {
 namespace {
 
 constexpr const char* kExamples =
-    R"(Draws one figure: a row for each picture and target, the picture and a column for each method, with the targets'
-names and scores. All methods share one forward and one backward sweep.
+    R"(
+Draws one figure: a row for each picture and target, the picture and a column for each method, with the targets'
+names and scores. All methods share one forward and one backward sweep. The same method with other options is a column
+of its own.
 
 Examples:
   Every method on one picture, for the top prediction:
@@ -17,6 +21,10 @@ Examples:
   Two targets, three methods, and what each block adds to LeGrad:
     legrad compare --model models/emoji-vit --image scene.png --class car --class elephant \
       --methods legrad,grad_cam,chefer_cam --per-layer --out comparison.png
+
+  One method, with other options:
+    legrad compare --model vit.pt --image cat.jpg \
+      --methods legrad,legrad/readout=token_mean,legrad/layers=0,3,-1 --out comparison.png
 
   The share of the positive gradient on each block, and within it on prefix tokens, as numbers:
     legrad compare --model vit.pt --image cat.jpg --per-layer --json --out comparison.png
@@ -51,19 +59,18 @@ void add_compare(CLI::App& program) {
   const auto options = std::make_shared<CompareOptions>();
   CLI::App& command =
       *program.add_subcommand("compare", "Draw what several methods see in the same pictures, side by side");
-  command.footer(kExamples);
+  command.footer(methods_help() + kExamples);
   command.add_option("--image", options->images, "Pictures: PNG, JPEG, WebP, BMP, TIFF or PNM")
       ->option_text("FILE")
       ->group("Pictures")
       ->required();
-  add_model_options(command, options->model);
-  add_target_options(command, options->target);
-  add_methods_options(command, options->method);
-  add_correction_options(command, options->correction);
+  add_model_options(command, options->setup.model);
+  add_target_options(command, options->setup.target);
+  add_methods_option(command, options->setup.methods);
+  add_correction_options(command, options->setup.correction);
   add_output_options(command, *options);
   command.callback([options] {
     check_overlay_options(options->overlay);
-    check_method_options(options->method);
     compare_methods(*options);
   });
 }

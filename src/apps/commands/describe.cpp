@@ -64,11 +64,10 @@ std::string readout(const Structure& structure) {
 
 }  // namespace
 
-std::string describe_text(const LoadedModel& model) {
-  const Bundle& bundle = model.bundle;
+std::string describe_text(const Bundle& bundle, const Vit& vit) {
   const Preprocessing& preprocessing = bundle.preprocessing;
-  const Structure& s = model.vit.structure();
-  const GradientPlan& plan = model.vit.plan();
+  const Structure& s = vit.structure();
+  const GradientPlan& plan = vit.plan();
   std::vector<std::vector<std::string>> rows = {
       {"model", one_line(bundle.name)},
       {"file", one_line(bundle.vision.string())},
@@ -94,11 +93,10 @@ std::string describe_text(const LoadedModel& model) {
   return table(rows);
 }
 
-std::string describe_json(const LoadedModel& model) {
-  const Bundle& bundle = model.bundle;
+std::string describe_json(const Bundle& bundle, const Vit& vit) {
   const Preprocessing& preprocessing = bundle.preprocessing;
-  const Structure& s = model.vit.structure();
-  const GradientPlan& plan = model.vit.plan();
+  const Structure& s = vit.structure();
+  const GradientPlan& plan = vit.plan();
   const nlohmann::ordered_json json = {
       {"name", bundle.name},
       {"vision", bundle.vision.string()},

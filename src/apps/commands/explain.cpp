@@ -3,11 +3,14 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
+#include "apps/options/methods.h"
+
 namespace legrad::apps {
 namespace {
 
 constexpr const char* kExamples =
-    R"(Writes PICTURE-TARGET.png for each picture and target into the folder, and prints a table of scores.
+    R"(
+Writes PICTURE-TARGET.png for each picture and target into the folder, and prints a table of scores.
 
 Examples:
   What a model sees in a picture, and what it would look at for two other classes:
@@ -19,6 +22,10 @@ Examples:
 
   A bare export with its own normalisation:
     legrad explain --model vit.pt --mean 0.5,0.5,0.5 --std 0.5,0.5,0.5 --image cat.jpg --out out
+
+  Another method, or LeGrad's own options:
+    legrad explain --model vit.pt --image cat.jpg --method chefer_cam --out out
+    legrad explain --model vit.pt --image cat.jpg --method legrad/readout=token_mean/layers=-4: --out out
 
   A CLIP or SigLIP image tower and embedded prompts:
     legrad explain --model clip.pt --image cat.jpg --text-embedding prompts.npy --out out
@@ -43,7 +50,7 @@ void add_explain(CLI::App& program) {
   const auto options = std::make_shared<ExplainOptions>();
   CLI::App& command = *program.add_subcommand(
       "explain", "Draw where a vision transformer looks: an overlay for each picture and target");
-  command.footer(kExamples);
+  command.footer(methods_help() + kExamples);
 
   constexpr const char* kGroup = "Pictures";
   CLI::Option* const images =
@@ -58,10 +65,10 @@ void add_explain(CLI::App& program) {
               "columns] before normalisation, and draws nothing")
           ->option_text("FILE")
           ->group(kGroup);
-  add_model_options(command, options->model);
-  add_target_options(command, options->target);
-  add_method_options(command, options->method);
-  add_correction_options(command, options->correction);
+  add_model_options(command, options->setup.model);
+  add_target_options(command, options->setup.target);
+  add_method_option(command, options->setup.methods);
+  add_correction_options(command, options->setup.correction);
   add_output_options(command, *options);
   CLI::Option* const npy =
       command
@@ -74,7 +81,6 @@ void add_explain(CLI::App& program) {
       throw CLI::RequiredError("--image or --input-npy");
     }
     check_overlay_options(options->overlay);
-    check_method_options(options->method);
     array->empty() ? explain_pictures(*options) : explain_array(*options);
   });
 }

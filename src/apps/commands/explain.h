@@ -3,19 +3,13 @@
 #include <string>
 #include <vector>
 
-#include "apps/options/correction.h"
-#include "apps/options/method.h"
-#include "apps/options/model.h"
 #include "apps/options/overlay.h"
-#include "apps/options/targets.h"
+#include "apps/options/setup.h"
 
 namespace legrad::apps {
 
 struct ExplainOptions {
-  ModelOptions model;
-  TargetOptions target;
-  MethodOptions method;
-  CorrectionOptions correction;
+  SetupOptions setup = {.methods = "legrad"};
   std::vector<std::string> images;
   std::string input_npy;
   std::string out;

@@ -31,27 +31,19 @@ at::Tensor read_batch(const std::string& file) {
 
 void explain_array(const ExplainOptions& options) {
   OutputFiles files(options.out, {options.input_npy});
-  Bundle bundle = open_bundle(options.model);
-  check_targets(options.target, bundle);
   const at::Tensor images = read_batch(options.input_npy);
-  const LoadedModel model = load_model(options.model, std::move(bundle), ImageSize{images.size(2), images.size(3)});
-  const TargetChooser targets(options.target, model.bundle, model.vit.structure());
-
-  const auto correction = chosen_correction(options.correction, options.target, model);
-  const at::Tensor output = model.vit.forward(images);
-  const ChosenTargets chosen = targets.choose(output);
-  const at::Tensor scores = chosen.target.scores(output);
-  const at::Tensor maps = explain(model.vit, images, chosen.target, options.method, correction)[0];
+  const Setup setup(options.setup, ImageSize{images.size(2), images.size(3)});
+  const Seen seen = setup.explain(images);
 
   files.make_folder();
   const std::filesystem::path file = files.file("raw.npy");
-  write_npy(file, maps);
+  write_npy(file, seen.maps[0]);
 
   std::vector<std::vector<std::string>> rows = {{"image", "target", "score", "file"}};
-  for (int64_t image = 0; image < scores.size(0); ++image) {
-    for (int64_t k = 0; k < scores.size(1); ++k) {
-      rows.push_back({std::to_string(image), one_line(chosen.names[static_cast<size_t>(image)][static_cast<size_t>(k)]),
-                      score_text(scores[image][k].item<double>()), one_line(file.string())});
+  for (int64_t image = 0; image < seen.scores.size(0); ++image) {
+    for (int64_t k = 0; k < seen.scores.size(1); ++k) {
+      rows.push_back({std::to_string(image), one_line(seen.names[static_cast<size_t>(image)][static_cast<size_t>(k)]),
+                      score_text(seen.scores[image][k].item<double>()), one_line(file.string())});
     }
   }
   std::cout << table(rows);

@@ -1,11 +1,14 @@
 #include "apps/commands/inspect.h"
 
+#include <legrad/explainer.h>
+
 #include <CLI/CLI.hpp>
 #include <iostream>
 #include <memory>
 
 #include "apps/commands/describe.h"
 #include "apps/options/model.h"
+#include "apps/terminal.h"
 
 namespace legrad::apps {
 namespace {
@@ -19,6 +22,11 @@ constexpr const char* kExamples = R"(Examples:
   legrad inspect --model models/emoji-vit
   legrad inspect --model vit.pt --size 224x224 --json)";
 
+Vit load_quietly(const Bundle& bundle, const LoadOptions& options) {
+  const QuietStderr quiet;
+  return load_model(bundle, options);
+}
+
 }  // namespace
 
 void add_inspect(CLI::App& program) {
@@ -29,8 +37,10 @@ void add_inspect(CLI::App& program) {
   add_model_options(command, options->model);
   command.add_flag("--json", options->json, "Print one JSON object instead of a table")->group("Output");
   command.callback([options] {
-    const LoadedModel model = load_model(options->model, open_bundle(options->model));
-    std::cout << (options->json ? describe_json(model) : describe_text(model));
+    const Bundle bundle = open_bundle(options->model);
+    use_threads(options->model);
+    const Vit vit = load_quietly(bundle, load_options(options->model));
+    std::cout << (options->json ? describe_json(bundle, vit) : describe_text(bundle, vit));
   });
 }
 

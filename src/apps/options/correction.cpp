@@ -1,6 +1,6 @@
 #include "apps/options/correction.h"
 
-#include <legrad/error.h>
+#include <legrad/npy.h>
 
 #include <CLI/CLI.hpp>
 
@@ -27,29 +27,10 @@ void add_correction_options(CLI::App& command, CorrectionOptions& options) {
       ->group(kGroup);
 }
 
-std::optional<Correction> chosen_correction(const CorrectionOptions& options, const TargetOptions& targets,
-                                            const LoadedModel& model) {
-  if (!(options.threshold >= 0 && options.threshold <= 1)) {  // true for NaN
-    throw InputError("--correction-threshold must lie in [0, 1]");
-  }
-  const bool siglip = model.bundle.kind == "siglip";
-  if (options.off || (options.empty_embedding.empty() && !siglip)) {
-    return std::nullopt;
-  }
-  const bool given = !options.empty_embedding.empty();
-  const std::string file = given ? options.empty_embedding : model.bundle.empty_embedding.string();
-  if (file.empty()) {
-    throw InputError(
-        "maps of a SigLIP are corrected by the empty prompt's, and the manifest names no 'empty_embedding'; give "
-        "--empty-embedding FILE.npy, or --no-correction");
-  }
-  const at::Tensor empty = read_embeddings(given ? "--empty-embedding" : "the manifest's 'empty_embedding'", file,
-                                           model.vit.structure().output_width);
-  if (empty.size(0) != 1) {
-    throw InputError("'" + file + "' must hold one embedding, of the empty prompt; it holds " +
-                     std::to_string(empty.size(0)));
-  }
-  return Correction{{empty, similarity(targets)}, options.threshold};
+CorrectionChoice correction_choice(const CorrectionOptions& options) {
+  CorrectionChoice choice{.off = options.off, .empty_embedding = {}, .threshold = options.threshold};
+  if (!options.empty_embedding.empty()) choice.empty_embedding = read_npy(options.empty_embedding);
+  return choice;
 }
 
 }  // namespace legrad::apps

@@ -1,12 +1,8 @@
 #pragma once
 
-#include <legrad/correction.h>
+#include <legrad/explainer.h>
 
-#include <optional>
 #include <string>
-
-#include "apps/options/model.h"
-#include "apps/options/targets.h"
 
 namespace CLI {
 class App;
@@ -23,9 +19,7 @@ struct CorrectionOptions {
 
 void add_correction_options(CLI::App& command, CorrectionOptions& options);
 
-/// The correction to apply: where the options give the empty prompt, or the manifest says the model is a SigLIP. Throws
-/// `InputError` where it is a SigLIP and nothing gives the empty prompt.
-std::optional<Correction> chosen_correction(const CorrectionOptions& options, const TargetOptions& targets,
-                                            const LoadedModel& model);
+/// The same, files read. Throws `InputError`.
+CorrectionChoice correction_choice(const CorrectionOptions& options);
 
 }  // namespace legrad::apps

@@ -5,10 +5,8 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <utility>
 
 #include "apps/options/values.h"
-#include "apps/terminal.h"
 
 namespace legrad::apps {
 
@@ -58,19 +56,8 @@ Bundle open_bundle(const ModelOptions& options) {
   return bundle;
 }
 
-void check_channels(const Structure& structure) {
-  if (structure.image->channels != 3) {
-    throw InputError("the model takes images of " + std::to_string(structure.image->channels) +
-                     " channels, pictures have 3; explain an array with legrad explain --input-npy");
-  }
-}
-
-LoadedModel load_model(const ModelOptions& options, Bundle bundle, std::optional<ImageSize> image_size) {
+LoadOptions load_options(const ModelOptions& options) {
   LoadOptions load;
-  load.input_size = bundle.preprocessing.size;
-  if (image_size) {
-    load.input_size = image_size;
-  }
   if (!options.size.empty()) {
     load.input_size = parse_size("--size", options.size);
   }
@@ -78,13 +65,13 @@ LoadedModel load_model(const ModelOptions& options, Bundle bundle, std::optional
     load.dtype = parse_dtype(options.dtype);
   }
   load.device = parse_device(options.device);
+  return load;
+}
+
+void use_threads(const ModelOptions& options) {
   if (options.threads > 0) {
     at::set_num_threads(options.threads);
   }
-  const QuietStderr quiet;
-  Vit vit = Vit::load(bundle.vision, load);
-  bundle.check(vit.structure());
-  return {std::move(bundle), std::move(vit)};
 }
 
 }  // namespace legrad::apps

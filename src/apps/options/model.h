@@ -3,7 +3,6 @@
 #include <legrad/bundle.h>
 #include <legrad/vit.h>
 
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,18 +25,13 @@ struct ModelOptions {
 
 void add_model_options(CLI::App& command, ModelOptions& options);
 
-struct LoadedModel {
-  Bundle bundle;
-  Vit vit;
-};
-
 /// The model's folder or file, with what the options say of preprocessing put in. Does not load the model yet.
 Bundle open_bundle(const ModelOptions& options);
 
-/// Throws `InputError` for a model that takes no pictures.
-void check_channels(const Structure& structure);
+/// How to load it. Throws `InputError`.
+LoadOptions load_options(const ModelOptions& options);
 
-/// Loads it for images of `--size`, else of `image_size`, else of the manifest's, else of its own.
-LoadedModel load_model(const ModelOptions& options, Bundle bundle, std::optional<ImageSize> image_size = {});
+/// Sets how many CPU threads LibTorch uses, where the options say so.
+void use_threads(const ModelOptions& options);
 
 }  // namespace legrad::apps

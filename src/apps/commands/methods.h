@@ -1,0 +1,12 @@
+#pragma once
+
+namespace CLI {
+class App;
+}
+
+namespace legrad::apps {
+
+/// Adds `legrad methods`.
+void add_methods(CLI::App& program);
+
+}  // namespace legrad::apps

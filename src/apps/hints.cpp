@@ -1,0 +1,18 @@
+#include "apps/hints.h"
+
+namespace legrad::apps {
+
+std::string hint(Reason reason) {
+  switch (reason) {
+    case Reason::kSizeUnknown:
+      return " (--size HxW)";
+    case Reason::kTargetNeeded:
+      return " (--text-embedding FILE.npy, or --class INDEX)";
+    case Reason::kEmptyPromptNeeded:
+      return " (--empty-embedding FILE.npy, or --no-correction)";
+    default:
+      return "";
+  }
+}
+
+}  // namespace legrad::apps

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <legrad/explainer.h>
+
+#include <optional>
+#include <string>
+
+#include "apps/options/correction.h"
+#include "apps/options/model.h"
+#include "apps/options/targets.h"
+
+namespace legrad::apps {
+
+/// Options that say which model, what to explain of it, by which methods.
+struct SetupOptions {
+  ModelOptions model;
+  TargetOptions target;
+  std::string methods;
+  CorrectionOptions correction;
+};
+
+/// An explainer, and what it is asked for.
+class Setup {
+ public:
+  /// Everything that can be checked is checked before the model is loaded, for images of `--size`, else of `images`,
+  /// else of the size that the manifest, else the file says.
+  explicit Setup(const SetupOptions& options, std::optional<ImageSize> images = {});
+
+  const Explainer& explainer() const { return *explainer_; }
+
+  /// Explains preprocessed images [B, 3, H, W].
+  Seen explain(const at::Tensor& images) const;
+  /// LeGrad block by block.
+  LegradResult by_layer(const at::Tensor& images, const Target& target) const;
+
+ private:
+  std::optional<Explainer> explainer_;
+  std::optional<NamedTargets> targets_;
+};
+
+}  // namespace legrad::apps

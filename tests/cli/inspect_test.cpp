@@ -1,0 +1,48 @@
+#include <nlohmann/json.hpp>
+
+#include "support/legrad_program.h"
+
+namespace legrad {
+namespace {
+
+using testing::contains;
+
+class Inspect : public testing::LegradProgram {};
+
+TEST_F(Inspect, SaysWhatWasFound) {
+  const Structure& structure = vit().structure();
+  const std::string text = succeeds({"inspect", "--model", kModel}).out;
+  EXPECT_TRUE(contains(text, bundle().name));
+  EXPECT_TRUE(contains(
+      text, std::to_string(structure.image->grid.rows) + " x " + std::to_string(structure.image->grid.columns)));
+
+  const nlohmann::json json = nlohmann::json::parse(succeeds({"inspect", "--json", "--model", kModel}).out);
+  EXPECT_EQ(json["blocks"], structure.blocks);
+  EXPECT_EQ(json["heads"], structure.heads);
+  EXPECT_EQ(json["width"], structure.width);
+  EXPECT_EQ(json["tokens"], structure.tokens);
+  EXPECT_EQ(json["prefix_tokens"], structure.image->prefix_tokens);
+  EXPECT_EQ(json["grid"]["rows"], structure.image->grid.rows);
+  EXPECT_EQ(json["input"]["height"], structure.image->size.height);
+  EXPECT_EQ(json["readout"], to_string(structure.readout));
+  EXPECT_EQ(json["readout_rows"], structure.readout_rows);
+  EXPECT_EQ(json["attention"].size(), static_cast<size_t>(structure.blocks));
+  EXPECT_EQ(json["rows_restricted"], vit().plan().rows_restricted);
+  EXPECT_EQ(json["parameters"], structure.parameters);
+  EXPECT_EQ(json["dtype"], "float32");
+  EXPECT_EQ(json["labels"].size(), bundle().labels.size());
+}
+
+// It needs no target, as explaining one does.
+TEST_F(Inspect, TakesAnEmbeddingModel) {
+  const std::string model = LEGRAD_TEST_DATA "/fixtures/open_clip_normalised/model.pt";
+  EXPECT_TRUE(contains(succeeds({"inspect", "--model", model}).out, "numbers of an embedding"));
+}
+
+TEST_F(Inspect, RefusesOptionsOfOthers) {
+  refuses({"inspect"}, "--model");
+  refuses({"inspect", "--model", kModel, "--image", path("scene.png")}, "--image");
+}
+
+}  // namespace
+}  // namespace legrad
