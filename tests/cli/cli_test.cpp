@@ -331,10 +331,12 @@ TEST_F(Program, TakesABareFileWithMeanAndStd) {
   succeeds(explain({"--class", "0", "--npy"}));
   const at::Tensor expected = read_npy(path("out/scene.npy"));
   const std::string bare = bundle.vision.string();
-  succeeds(explain_with(bare, {"--class", "0", "--npy", "--mean", list(mean), "--std", list(std)}));
+  succeeds(
+      explain_with(bare, {"--class", "0", "--npy", "--size", "112x112", "--mean", list(mean), "--std", list(std)}));
   EXPECT_TRUE(at::allclose(read_npy(path("out/scene.npy")), expected, 1e-4, 1e-5));
   EXPECT_TRUE(fs::exists(path("out/scene-class-0.png")));
-  succeeds(explain_with(bare, {"--class", "0", "--npy", "--mean", "0.1", "0.9", "-0.5", "--std", "2 2 2"}));
+  succeeds(explain_with(
+      bare, {"--class", "0", "--npy", "--size", "112x112", "--mean", "0.1", "0.9", "-0.5", "--std", "2 2 2"}));
   EXPECT_FALSE(at::allclose(read_npy(path("out/scene.npy")), expected, 1e-4, 1e-5));
 }
 
@@ -355,6 +357,7 @@ TEST_F(Program, InspectsAModel) {
   EXPECT_EQ(json["prefix_tokens"], structure.image->prefix_tokens);
   EXPECT_EQ(json["grid"]["rows"], structure.image->grid.rows);
   EXPECT_EQ(json["input"]["height"], structure.image->size.height);
+  EXPECT_EQ(json["size_guessed"], false);  // the manifest says it
   EXPECT_EQ(json["readout"], to_string(structure.readout));
   EXPECT_EQ(json["readout_rows"], structure.readout_rows);
   EXPECT_EQ(json["attention"].size(), static_cast<size_t>(structure.blocks));
@@ -379,6 +382,17 @@ TEST_F(Program, RefusesWrongArguments) {
   refuses(explain({"--input-npy", path("scene.png")}), "--image");
   refuses({"inspect"}, "--model");
   refuses({"inspect", "--model", kModel, "--image", path("scene.png")}, "--image");
+}
+
+TEST_F(Program, SaysThatItGuessedTheSizeOfTheImages) {
+  const std::string file = Bundle::open(kModel).vision.string();
+  const Ran guessed = legrad_program({"inspect", "--model", file});
+  EXPECT_EQ(guessed.code, 0);
+  EXPECT_TRUE(contains(guessed.out, "guessed"));
+  EXPECT_TRUE(contains(guessed.err, "--size"));
+  EXPECT_EQ(std::ranges::count(guessed.err, '\n'), 1) << guessed.err;
+  const ImageSize size = Vit::load(file).structure().image->size;
+  succeeds({"inspect", "--model", file, "--size", std::to_string(size.height) + "x" + std::to_string(size.width)});
 }
 
 TEST_F(Program, RefusesWrongValuesOfOptions) {
@@ -478,7 +492,7 @@ TEST_F(Program, AsksForATargetOfAnEmbeddingModel) {
   refuses(explain_with(path("clip"), {"--top", "2"}), "give --text-embedding");
   // A bare file says nothing of its kind, but its outputs have length 1.
   refuses(explain_with(LEGRAD_TEST_DATA "/fixtures/open_clip_normalised/model.pt"), "give --text-embedding");
-  succeeds(explain_with(path("clip"), {"--class", "7"}));
+  succeeds(explain_with(path("clip"), {"--class", "7", "--size", "112x112"}));
   EXPECT_TRUE(fs::exists(path("out/scene-class-7.png")));
 }
 

@@ -209,6 +209,7 @@ void compare_methods(const CompareOptions& options) {
   folder.make_folder();
   write_image(file, comparison.figure());
   std::cout << (options.json ? comparison.json(file.string()) : comparison.text(file.string()));
+  tell_guess(model.vit.structure());
 }
 
 }  // namespace legrad::apps

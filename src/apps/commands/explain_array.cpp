@@ -55,6 +55,7 @@ void explain_array(const ExplainOptions& options) {
     }
   }
   std::cout << table(rows);
+  tell_guess(model.vit.structure());
 }
 
 }  // namespace legrad::apps

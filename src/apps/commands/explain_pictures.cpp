@@ -93,6 +93,7 @@ void explain_pictures(const ExplainOptions& options) {
     }
   }
   std::cout << explainer.table();
+  tell_guess(model.vit.structure());
 }
 
 }  // namespace legrad::apps

@@ -31,6 +31,7 @@ void add_inspect(CLI::App& program) {
   command.callback([options] {
     const LoadedModel model = load_model(options->model, open_bundle(options->model));
     std::cout << (options->json ? describe_json(model) : describe_text(model));
+    tell_guess(model.vit.structure());
   });
 }
 

@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <iostream>
 #include <utility>
 
 #include "apps/options/values.h"
@@ -63,6 +64,15 @@ void check_channels(const Structure& structure) {
     throw InputError("the model takes images of " + std::to_string(structure.image->channels) +
                      " channels, pictures have 3; explain an array with legrad explain --input-npy");
   }
+}
+
+void tell_guess(const Structure& structure) {
+  if (!structure.image->size_guessed) {
+    return;
+  }
+  const ImageSize& size = structure.image->size;
+  std::cerr << "note: the file does not tell the size of its images; taken to be square, " << size.height << "x"
+            << size.width << "; --size HxW settles it\n";
 }
 
 LoadedModel load_model(const ModelOptions& options, Bundle bundle, std::optional<ImageSize> image_size) {

@@ -37,6 +37,10 @@ Bundle open_bundle(const ModelOptions& options);
 /// Throws `InputError` for a model that takes no pictures.
 void check_channels(const Structure& structure);
 
+/// Says on stderr if the size of the model's images was guessed, and which option settles it. To be called when a command has
+/// done its work, so that an error is one line alone.
+void tell_guess(const Structure& structure);
+
 /// Loads it for images of `--size`, else of `image_size`, else of the manifest's, else of its own.
 LoadedModel load_model(const ModelOptions& options, Bundle bundle, std::optional<ImageSize> image_size = {});
 
