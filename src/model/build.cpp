@@ -33,8 +33,7 @@ at::Tensor probe_images(const at::Tensor& example, const Structure& structure) {
 
 // Checks the network against the file's own forward, and measures the rest of its structure.
 void judge_and_measure(Network& network, const graph::Source& file, const at::Tensor& example,
-                       const graph::StraightLine& line,
-                       const graph::StraightenOptions& options) {
+                       const graph::StraightLine& line, const graph::StraightenOptions& options) {
   const auto images = probe_images(example, network.structure);
   const auto judged = images.narrow(0, 0, example.size(0));
   if (const auto output = graph::run_as_it_stands(file, judged, options)) {
@@ -122,8 +121,8 @@ std::shared_ptr<Network> build(const graph::Source& source, int64_t batch, Image
   auto lowered = graph::lower(source, images, straighten);
   auto network = std::make_shared<Network>();
   auto& structure = network->structure;
-  structure.image =
-      ImageInput{.size = size, .size_guessed = false, .channels = channels, .grid = {}, .prefix_tokens = 0, .patch_positions = {}};
+  structure.image = ImageInput{
+      .size = size, .size_guessed = false, .channels = channels, .grid = {}, .prefix_tokens = 0, .patch_positions = {}};
   network->plan.batch_of_one = batch == 1;
   structure.dtype = straighten.to_dtype;
   structure.device = straighten.device;

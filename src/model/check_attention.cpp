@@ -174,7 +174,8 @@ class AttentionCheck {
 
 }  // namespace
 
-SeenAttended measure_attention(const Network& network, AttentionStage& stage, const Seen& seen, const std::string& name) {
+SeenAttended measure_attention(const Network& network, AttentionStage& stage, const Seen& seen,
+                               const std::string& name) {
   return AttentionCheck(network, stage, seen, name).run();
 }
 

@@ -26,6 +26,7 @@ struct SeenAttended {
 /// row is made of one token, and that the map times V is O.
 ///
 /// `name` says in errors what it is, as in "block 3". Throws `ModelError` where it cannot be followed.
-SeenAttended measure_attention(const Network& network, AttentionStage& stage, const Seen& seen, const std::string& name);
+SeenAttended measure_attention(const Network& network, AttentionStage& stage, const Seen& seen,
+                               const std::string& name);
 
 }  // namespace legrad::model

@@ -78,9 +78,9 @@ class TrustTest : public ::testing::Test {
 
   static void expect_batch_is_one_by_one(const Vit& vit, const at::Tensor& images) {
     const auto methods = built_in_methods();
-    const auto together = explain(vit, images, {1, 3}, methods.choose(methods.names())).maps;
+    const auto together = explain(vit, images, {1, 3}, methods.choose("all")).maps;
     for (int64_t image = 0; image < images.size(0); ++image) {
-      const auto alone = explain(vit, images.narrow(0, image, 1), {1, 3}, methods.choose(methods.names())).maps;
+      const auto alone = explain(vit, images.narrow(0, image, 1), {1, 3}, methods.choose("all")).maps;
       for (size_t m = 0; m < alone.size(); ++m) {
         EXPECT_LT(relative(together[m].narrow(0, image, 1), alone[m]), 1e-9) << methods.names()[m];
       }
@@ -96,7 +96,7 @@ class TrustTest : public ::testing::Test {
       SCOPED_TRACE(batch);
       const auto images = all.narrow(0, 0, batch);
       const auto first = [&](const at::Tensor& maps) { return maps.narrow(0, 0, batch); };
-      const auto by = [&](Readout readout) { return legrad(vit, images, {.targets = {1, 3}, .readout = readout}); };
+      const auto by = [&](Readout readout) { return legrad(vit, images, {1, 3}, {.readout = readout}); };
       EXPECT_LT(relative(by(Readout::kModel), first(want.model)), 1e-6);
       EXPECT_LT(relative(by(Readout::kTokenMean), first(want.token_mean)), 1e-6);
       EXPECT_LT(relative(raw_attention(vit, images).select(1, 0), first(want.raw)), 1e-6);
@@ -229,7 +229,7 @@ TEST_F(TrustTest, AnImageThatIsTurnedFirst) {
                                : code.find("flip") == std::string::npos    ? images.transpose(2, 3)
                                                                            : images.transpose(2, 3).flip(2),
                                {1, 3});
-    EXPECT_LT(relative(legrad(vit, images, {.targets = {1, 3}, .readout = Readout::kModel}), turn(want.model)), 1e-6);
+    EXPECT_LT(relative(legrad(vit, images, {1, 3}, {.readout = Readout::kModel}), turn(want.model)), 1e-6);
     EXPECT_LT(relative(rollout(vit, images).select(1, 0), turn(want.rollout)), 1e-6);
   }
 }
@@ -241,11 +241,11 @@ TEST_F(TrustTest, AnImageThatIsTurnedBeforePatchesThatOverlap) {
   plain.before_patches = smooth;
   plain.fill_odd(17);
   const auto images = noise(2);
-  const auto want = legrad(Vit::load(saved(plain)), images, {.targets = {1, 3}, .readout = Readout::kModel});
+  const auto want = legrad(Vit::load(saved(plain)), images, {1, 3}, {.readout = Readout::kModel});
   OddVit turned = plain;
   turned.before_patches = "    x = x.transpose(2, 3).flip([2])\n" + smooth;
   const auto found =
-      legrad(Vit::load(saved(turned)), images.flip(2).transpose(2, 3), {.targets = {1, 3}, .readout = Readout::kModel});
+      legrad(Vit::load(saved(turned)), images.flip(2).transpose(2, 3), {1, 3}, {.readout = Readout::kModel});
   EXPECT_LT(relative(found, want.flip(-2).transpose(-2, -1)), 1e-6);
 }
 

@@ -104,7 +104,7 @@ std::vector<std::shared_ptr<Graph>> parts_of(const std::shared_ptr<Graph>& graph
 class Judge {
  public:
   Judge(const Source& source, const at::Tensor& images, const StraightenOptions& options)
-      : source_(source), images_(images), options_(options), images_at_(images_argument(source)) {}
+      : source_(source), images_(images), options_(options), images_at_(input_argument(source)) {}
 
   std::optional<at::Tensor> run() const {
     auto graph = source_.graph->copy();
