@@ -39,6 +39,7 @@ const char* to_string(ReadoutKind kind);
 /// The images a vision tower takes, and the place of their patches among its tokens.
 struct ImageInput {
   ImageSize size;                        ///< of the images the model takes
+  bool size_guessed = false;             ///< the file does not tell its size: a square that fits its position embedding
   int64_t channels = 0;                  ///< 3 as a rule
   PatchGrid grid;                        ///< the n = rows * columns patch tokens, in row-major order of the image
   int64_t prefix_tokens = 0;             ///< N - n: class, distillation and register tokens
@@ -54,13 +55,14 @@ struct Structure {
   int64_t width = 0;                ///< d, the width of a token
   int64_t tokens = 0;               ///< N, all tokens
   ReadoutKind readout = ReadoutKind::kToken;
-  std::vector<int64_t> readout_rows;   ///< the rows of Z^L that the output depends on; empty for a pooler
-  int64_t pooler_heads = 0;            ///< heads of the attentional pooler; 0 where there is none
-  int64_t pooler_queries = 0;          ///< learned queries of the pooler; 0 where there is none
-  std::vector<std::string> attention;  ///< [L] the form each block's attention has in the file
-  int64_t output_width = 0;            ///< C classes or the embedding's width
-  bool normalized_output = false;      ///< outputs had length 1 (L2) when measured, as embeddings often do
-  int64_t parameters = 0;              ///< numbers in the model's weights and buffers
+  std::vector<int64_t> readout_rows;         ///< the rows of Z^L that the output depends on; empty for a pooler
+  int64_t pooler_heads = 0;                  ///< heads of the attentional pooler; 0 where there is none
+  int64_t pooler_queries = 0;                ///< learned queries of the pooler; 0 where there is none
+  std::vector<int64_t> pooler_queries_read;  ///< those whose results the output depends on; empty where there is none
+  std::vector<std::string> attention;        ///< [L] the form each block's attention has in the file
+  int64_t output_width = 0;                  ///< C classes or the embedding's width
+  bool normalized_output = false;            ///< outputs had length 1 (L2) when measured, as embeddings often do
+  int64_t parameters = 0;                    ///< numbers in the model's weights and buffers
   c10::ScalarType dtype = c10::ScalarType::Float;
   c10::Device device = c10::Device(c10::DeviceType::CPU);
   std::string exporter;  ///< what wrote the file, "TorchScript" and its version

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <vector>
 
 #include "methods/for_each_chunk.h"
 
@@ -27,24 +28,26 @@ at::Tensor row_times(const at::Tensor& row, const Attention& attention, const Ro
   return row_times(row, attention, rows, 0, attention.queries());
 }
 
-/// The uniform mean of the rows that the readout looks at, as a row [B, M] in double: 1/R in each readout row of a block's
-/// attention, 1/M in each query of a pooler's.
+/// The rows of the explained attention that the output is computed from: the readout rows of a block's, the queries read of a
+/// pooler's.
+inline const std::vector<int64_t>& rows_read(const Structure& structure) {
+  return structure.readout == ReadoutKind::kPooler ? structure.pooler_queries_read : structure.readout_rows;
+}
+
+/// The uniform mean of the rows that are read, as a row [B, M] in double: 1/R in each of the R, 0 in the others.
 inline at::Tensor readout_row(const Structure& structure, const Attention& attention) {
-  const auto options = attention.value.options().dtype(at::kDouble);
   const std::array<int64_t, 2> size = {attention.batch(), attention.queries()};
-  if (structure.readout == ReadoutKind::kPooler) return at::full(size, 1.0 / static_cast<double>(size[1]), options);
-  const auto& read = structure.readout_rows;
-  auto row = at::zeros(size, options);
+  const auto& read = rows_read(structure);
+  auto row = at::zeros(size, attention.value.options().dtype(at::kDouble));
   for (const int64_t i : read) row.select(1, i).fill_(1.0 / static_cast<double>(read.size()));
   return row;
 }
 
-/// The uniform mean of the rows of X [B, M, N] that the readout looks at, [B, N] in double.
+/// The uniform mean of the rows of X [B, M, N] that are read, [B, N] in double.
 template <class Rows>
 at::Tensor readout_row_of(const Structure& structure, const Attention& attention, const Rows& rows) {
-  const bool pooler = structure.readout == ReadoutKind::kPooler;
-  return row_times(readout_row(structure, attention), attention, rows, pooler ? 0 : structure.readout_rows.front(),
-                   pooler ? attention.queries() : structure.readout_rows.back() + 1);
+  const auto& read = rows_read(structure);
+  return row_times(readout_row(structure, attention), attention, rows, read.front(), read.back() + 1);
 }
 
 }  // namespace legrad

@@ -4,6 +4,7 @@
 #include <ATen/Functions.h>
 
 #include "graph/passes/cut.h"
+#include "graph/passes/judge.h"
 #include "graph/passes/lower.h"
 #include "model/measure.h"
 
@@ -13,10 +14,33 @@ namespace {
 using graph::Value;
 
 // Images of noise, the same every time.
-at::Tensor example_images(int64_t batch, ImageSize size, int64_t channels, c10::Device device, c10::ScalarType dtype) {
+at::Tensor example_images(int64_t batch, ImageSize size, int64_t channels, const graph::StraightenOptions& as) {
   constexpr uint64_t kSeed = 2404;
   auto generator = at::detail::createCPUGenerator(kSeed);
-  return at::randn({batch, channels, size.height, size.width}, generator).to(device, dtype);
+  return at::randn({batch, channels, size.height, size.width}, generator).to(as.device, as.to_dtype);
+}
+
+// Other images than the example, of another spread, to see whether what was found on the example holds; and more of them,
+// so that their number is not taken for that of something else.
+at::Tensor probe_images(const at::Tensor& example, const Structure& structure) {
+  constexpr int64_t kLarge = 30'000'000;  // parameters
+  const int64_t count = structure.parameters > kLarge ? 3 : 5;
+  auto generator = at::detail::createCPUGenerator(/*seed=*/1706);
+  const auto sizes = example.sizes();
+  const auto images = at::randn({count, sizes[1], sizes[2], sizes[3]}, generator) * 1.3 + 0.2;
+  return images.to(example.options());
+}
+
+// Checks the network against the file's own forward, and measures the rest of its structure.
+void judge_and_measure(Network& network, const graph::Source& file, const at::Tensor& example,
+                       const graph::StraightLine& line, const graph::StraightenOptions& options) {
+  const auto images = probe_images(example, network.structure);
+  const auto judged = images.narrow(0, 0, example.size(0));
+  if (const auto output = graph::run_as_it_stands(file, judged, options)) {
+    measure(network, images, *output);
+  } else {
+    measure(network, at::cat({example, images}), line.output);
+  }
 }
 
 AttentionStage cut_attention(const graph::StraightLine& line, const graph::AttentionSite& site, Value* tokens,
@@ -30,7 +54,7 @@ AttentionStage cut_attention(const graph::StraightLine& line, const graph::Atten
   stage.mask = site.mask() != nullptr;
   const auto& context = line.facts.at(site.context()).sizes;
   const int64_t batch = line.facts.at(tokens).sizes[0];
-  stage.heads_in_batch = context[0] == 1 && batch != 1;
+  stage.layout.heads_in_batch = context[0] == 1 && batch != 1;
   return stage;
 }
 
@@ -70,10 +94,8 @@ void describe_graph(Structure& structure, const graph::StraightLine& line, const
   const auto sizes = [&](const Value* value) { return line.facts.at(value).sizes; };
   const auto tokens = sizes(anatomy.tokens[0]);
   const auto heads = [&](const graph::AttentionSite& site) {
-    const auto value = sizes(site.value());
-    return value[0] == 1 && tokens[0] != 1 && value[1] % tokens[0] == 0 && sizes(site.context())[0] == 1
-               ? value[1] / tokens[0]
-               : value[1];
+    const auto context = sizes(site.context());
+    return context[0] == 1 && tokens[0] != 1 ? context[1] / tokens[0] : context[1];
   };
   structure.blocks = static_cast<int64_t>(anatomy.blocks.size());
   structure.heads = heads(anatomy.blocks[0]);
@@ -95,12 +117,12 @@ void describe_graph(Structure& structure, const graph::StraightLine& line, const
 
 std::shared_ptr<Network> build(const graph::Source& source, int64_t batch, ImageSize size, int64_t channels,
                                const graph::StraightenOptions& straighten) {
-  const auto images = example_images(batch, size, channels, straighten.device, straighten.to_dtype);
+  const auto images = example_images(batch, size, channels, straighten);
   auto lowered = graph::lower(source, images, straighten);
   auto network = std::make_shared<Network>();
   auto& structure = network->structure;
-  structure.image =
-      ImageInput{.size = size, .channels = channels, .grid = {}, .prefix_tokens = 0, .patch_positions = {}};
+  structure.image = ImageInput{
+      .size = size, .size_guessed = false, .channels = channels, .grid = {}, .prefix_tokens = 0, .patch_positions = {}};
   network->plan.batch_of_one = batch == 1;
   structure.dtype = straighten.to_dtype;
   structure.device = straighten.device;
@@ -109,7 +131,7 @@ std::shared_ptr<Network> build(const graph::Source& source, int64_t batch, Image
   cut_stages(*network, lowered.line, lowered.anatomy);
   cut_published(*network, lowered);
   network->line = std::make_shared<const graph::Source>(std::move(lowered.snapshot));
-  measure(*network, images, lowered.line.output);
+  judge_and_measure(*network, source, images, lowered.line, straighten);
   return network;
 }
 

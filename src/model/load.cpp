@@ -75,25 +75,33 @@ class SizeFinder {
 
  private:
   struct Attempt {
-    std::shared_ptr<const Network> network;
+    std::shared_ptr<Network> network;
     std::optional<graph::ExecutionError> failure;  // where there is no network
   };
 
   Attempt attempt(ImageSize size) const {
     std::optional<graph::ExecutionError> failure;
-    for (const int64_t batch : {2, 1}) {  // perhaps the file holds a batch of one image
+    std::optional<ModelError> unfit;
+    for (const int64_t batch : {2, 1}) {  // perhaps the file holds a batch of one image, or makes one for its example
       try {
         return {build(source_, batch, size, hint_.channels, straighten_), std::nullopt};
       } catch (const graph::ExecutionError& error) {
         failure = error;
+      } catch (const ModelError& error) {
+        if (batch == 1 || error.reason() != Reason::kBatchUnfit) throw;
+        unfit = error;
       }
     }
+    if (unfit) throw ModelError(*unfit);
     return {nullptr, failure};
   }
 
   std::shared_ptr<const Network> attempt_own() const {
     for (const auto& size : hint_.candidates) {
-      if (auto found = attempt(size).network) return found;
+      const auto found = attempt(size).network;
+      if (!found) continue;
+      found->structure.image->size_guessed = hint_.guessed;
+      return found;
     }
     return nullptr;
   }

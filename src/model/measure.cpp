@@ -1,247 +1,209 @@
 #include "model/measure.h"
 
-#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
 #include <legrad/error.h>
 
 #include <algorithm>
-#include <cmath>
-#include <numeric>
-#include <sstream>
+#include <iterator>
+#include <string>
 
-#include "graph/ir/tape.h"
-#include "model/grad_scope.h"
+#include "model/check_attention.h"
+#include "model/check_tail.h"
+#include "model/difference.h"
+#include "model/probe_patches.h"
+#include "model/probe_rows.h"
 #include "model/rows.h"
 
 namespace legrad::model {
 namespace {
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+using Rows = std::vector<int64_t>;
 
-// How far two ways to the same numbers may lie apart. Wrong surgery is off by much more.
-double tolerance(c10::ScalarType dtype) {
-  switch (dtype) {
-    case c10::ScalarType::Double:
-      return 1e-9;
-    case c10::ScalarType::Float:
-      return 1e-3;
-    default:
-      return 1e-1;
-  }
+void expect_sizes(const at::Tensor& tensor, std::vector<int64_t> sizes, const std::string& what) {
+  if (tensor.sizes() == at::IntArrayRef(sizes)) return;
+  throw ModelError("for " + std::to_string(sizes[0]) + " images " + what + " is of " + std::to_string(tensor.size(0)) +
+                       "; the file holds a batch of another size: export it for a batch of any size, or of one image",
+                   Reason::kBatchUnfit);
 }
 
-double difference(const at::Tensor& a, const at::Tensor& b) {
-  const auto x = a.to(at::kDouble);
-  const auto y = b.to(at::kDouble);
-  const double scale = std::max(y.abs().max().item<double>(), 1e-30);
-  return (x - y).abs().max().item<double>() / scale;
-}
-
-bool any_nan(const at::Tensor& tensor) { return tensor.isnan().any().item<bool>(); }
-
-// A fixed direction, so that one number stands for a whole output.
-at::Tensor direction(const at::Tensor& output) {
-  constexpr uint64_t kSeed = 3214;
-  auto generator = at::detail::createCPUGenerator(kSeed);
-  return at::randn({output.size(-1)}, generator).to(output.device(), output.scalar_type());
+ReadoutKind kind_of(const Rows& rows, const Structure& structure) {
+  auto patches = structure.image->patch_positions;
+  std::sort(patches.begin(), patches.end());
+  constexpr size_t kFew = 8;
+  if (rows.size() == 1) return ReadoutKind::kToken;
+  if (rows == patches) return ReadoutKind::kPatchMean;
+  const bool few = rows.size() <= kFew && static_cast<int64_t>(rows.size()) < structure.tokens;
+  return few ? ReadoutKind::kTokens : ReadoutKind::kAllTokens;
 }
 
 class Measurement {
  public:
-  Measurement(Network& network, const at::Tensor& image)
-      : network_(network), structure_(network.structure), image_(image) {}
+  Measurement(Network& network, const at::Tensor& images)
+      : network_(network), structure_(network.structure), images_(images) {}
 
-  // Runs all stages on one image, and checks on the way what can be checked there.
-  at::Tensor replay() {
-    auto tokens = network_.run_embed(image_);
-    for (size_t l = 0; l < network_.blocks.size(); ++l) {
-      const auto& block = network_.blocks[l];
-      const auto context = network_.attend(block, tokens).context;
-      if (l == 0) network_.plan.mean_pushed = mean_can_be_pushed(block, context, tokens);
-      last_context_ = context;
-      last_input_ = tokens;
-      tokens = network_.run_tail(block, context, tokens);
-    }
-    last_tokens_ = tokens;
-    if (network_.pooler) {
-      const auto context = network_.attend(*network_.pooler, tokens).context;
-      return network_.run_tail(*network_.pooler, context, tokens);
-    }
-    return network_.run_readout(tokens);
-  }
-
-  void find_patches() {
-    auto& grid = structure_.image->grid;
-    const auto from_image = poisoned_tokens(at::ones({1, 1}, at::kBool).expand({1, 1}), {1, 1});
-    const int64_t patches = from_image.sum().item<int64_t>();
-    if (grid.rows * grid.columns == 0) {
-      const auto side = static_cast<int64_t>(std::llround(std::sqrt(static_cast<double>(patches))));
-      grid = {side, side};
-    }
-    const int64_t expected = grid.rows * grid.columns;
-    if (patches != expected) {
-      throw ModelError(std::to_string(patches) + " of " + std::to_string(structure_.tokens) +
-                       " tokens come from the image, but the patch "
-                       "embedding gives " +
-                       std::to_string(grid.rows) + "x" + std::to_string(grid.columns) +
-                       " patches; the order of the tokens cannot be told");
-    }
-    // Each patch has a number; for each of its binary digits, poison the patches that have it and see which tokens turn NaN.
-    auto number = at::zeros({structure_.tokens}, at::kLong);
-    for (int64_t bit = 1; bit < expected; bit *= 2) {
-      const auto has_bit = at::arange(expected, at::kLong).bitwise_and(bit).ne(0).reshape({grid.rows, grid.columns});
-      number += poisoned_tokens(has_bit, grid).to(at::kLong) * bit;
-    }
-    structure_.image->patch_positions.assign(expected, -1);
-    for (int64_t token = 0; token < structure_.tokens; ++token) {
-      if (!from_image[token].item<bool>()) continue;
-      const int64_t patch = number[token].item<int64_t>();
-      if (patch >= expected || structure_.image->patch_positions[patch] != -1) {
-        throw ModelError("the patch embedding mixes neighbouring patches, so the tokens have no place on a grid");
-      }
-      structure_.image->patch_positions[patch] = token;
-    }
-    structure_.image->prefix_tokens = structure_.tokens - expected;
-  }
-
-  void find_readout_rows() {
-    if (network_.pooler) {
-      structure_.readout = ReadoutKind::kPooler;
-      return;
-    }
-    auto rows = rows_with_gradient();
-    std::vector<int64_t> rest;
-    for (int64_t row = 0; row < structure_.tokens; ++row) {
-      if (!std::binary_search(rows.begin(), rows.end(), row)) rest.push_back(row);
-    }
-    // Rows without a gradient may matter all the same (a max that another token wins, a head of zeros).
-    constexpr int kMostProbes = 64;
-    int probes = kMostProbes;
-    find_among(rest, probes, rows);
-    std::sort(rows.begin(), rows.end());
-    if (rows.empty()) throw ModelError("the model's output does not depend on its last tokens");
-    structure_.readout_rows = rows;
-    auto patches = structure_.image->patch_positions;
-    std::sort(patches.begin(), patches.end());
-    constexpr size_t kFew = 8;
-    if (rows.size() == 1) {
-      structure_.readout = ReadoutKind::kToken;
-    } else if (rows == patches) {
-      structure_.readout = ReadoutKind::kPatchMean;
-    } else if (rows.size() <= kFew && static_cast<int64_t>(rows.size()) < structure_.tokens) {
-      structure_.readout = ReadoutKind::kTokens;
-    } else {
-      structure_.readout = ReadoutKind::kAllTokens;
-    }
-  }
-
-  // Whether the last block's gradient on the readout rows alone is the one on all rows.
-  bool rows_can_be_restricted() const {
-    const auto& rows = structure_.readout_rows;
-    if (network_.pooler || 4 * static_cast<int64_t>(rows.size()) > structure_.tokens) return false;
-    try {
-      const auto all = context_gradient(last_context_, last_input_);
-      const auto few = context_gradient(select_rows(last_context_, 2, rows), select_rows(last_input_, 1, rows));
-      auto others = all.clone();
-      for (const int64_t row : rows) others.select(2, row).zero_();
-      return difference(few, select_rows(all, 2, rows)) <= tolerance(structure_.dtype) &&
-             others.abs().max().item<double>() <= tolerance(structure_.dtype) * all.abs().max().item<double>();
-    } catch (const Error&) {
-      return false;
-    }
+  void run(const at::Tensor& output) {
+    const int64_t image = output.size(0) - 1;
+    Seen seen{embed(images_), embed(images_.narrow(0, image, 1)), image};
+    find_patches(network_, images_.narrow(0, 0, two()));
+    start_readout(seen.tokens.narrow(0, 0, two()));
+    network_.plan.mean_pushed = true;
+    for (size_t l = 0; l < network_.blocks.size(); ++l) run_block(l, seen);
+    read_out(seen);
+    compare(seen, output);
   }
 
  private:
-  bool mean_can_be_pushed(const Network::Block& block, const at::Tensor& context, const at::Tensor& tokens) {
-    network_.plan.mean_pushed = true;
+  int64_t two() const { return std::min<int64_t>(2, images_.size(0)); }
+
+  at::Tensor embed(const at::Tensor& images) const {
+    auto tokens = network_.run_embed(images);
+    expect_sizes(tokens, {images.size(0), structure_.tokens, structure_.width}, "the batch of its tokens");
+    return tokens;
+  }
+
+  Rows rows_read(const at::Tensor& tokens) const {
+    return find_rows_read([this](const at::Tensor& some) { return network_.run_readout(some); }, tokens, 1);
+  }
+
+  // The readout is asked about the tokens of every block, so about the first ones too. Its rows are needed for what is
+  // checked at every block.
+  void start_readout(const at::Tensor& tokens) {
+    if (network_.pooler) return;
+    structure_.readout_rows = rows_read(tokens);
+    const auto count = static_cast<int64_t>(structure_.readout_rows.size());
+    network_.plan.rows_restricted = count > 0 && 4 * count <= structure_.tokens;
+  }
+
+  void run_block(size_t l, Seen& seen) {
+    auto& block = network_.blocks[l];
+    const auto name = "block " + std::to_string(l);
+    const auto attended = measure_attention(network_, block, seen, name);
+    auto& plan = network_.plan;
+    const auto tail = check_tail(network_, block, attended.alone.context, seen.alone,
+                                 plan.rows_restricted ? structure_.readout_rows : Rows(), name);
+    plan.rows_restricted = tail.keeps_rows;
+    seen.alone = tail.tokens;
+    seen.tokens = run_tail(block, attended.together.context, seen.tokens);
+    for (const auto& tokens : {seen.alone, seen.tokens}) {
+      expect_sizes(tokens, {tokens.size(0), structure_.tokens, structure_.width}, "the batch of a block's output");
+    }
+  }
+
+  at::Tensor run_tail(const Network::Block& block, const at::Tensor& context, const at::Tensor& tokens) {
+    if (network_.plan.mean_pushed) {
+      try {
+        const auto both = network_.run_tail_with_mean(block, context, tokens);
+        if (agree(both.mean, both.tokens.mean(1, /*keepdim=*/true))) return both.tokens;
+      } catch (const ModelError&) {
+        throw;
+      } catch (const Error&) {
+      }
+      network_.plan.mean_pushed = false;
+    }
+    return network_.run_tail(block, context, tokens);
+  }
+
+  // From the last tokens to the output, which takes their place.
+  void read_out(Seen& seen) {
+    if (network_.pooler) return read_out_by_pooler(seen);
+    Rows rows;
+    const auto last = rows_read(seen.tokens.narrow(0, 0, two()));
+    std::set_union(last.begin(), last.end(), structure_.readout_rows.begin(), structure_.readout_rows.end(),
+                   std::back_inserter(rows));
+    if (rows.empty()) {
+      throw ModelError("the model's output does not depend on its last tokens", Reason::kNotDifferentiable);
+    }
+    const auto output = network_.run_readout(seen.tokens);
+    auto& restricted = network_.plan.rows_restricted;
+    restricted = restricted && rows == structure_.readout_rows && reads_alone(seen.tokens, rows, output);
+    structure_.readout_rows = rows;
+    structure_.readout = kind_of(rows, structure_);
+    seen.alone = network_.run_readout(seen.alone);
+    seen.tokens = output;
+  }
+
+  bool reads_alone(const at::Tensor& tokens, const Rows& rows, const at::Tensor& output) const {
     try {
-      const auto both = network_.run_tail_with_mean(block, context, tokens);
-      return difference(both.mean, both.tokens.mean(1, true)) <= tolerance(structure_.dtype);
+      return agree(network_.run_readout(select_rows(tokens, 1, rows)), output);
     } catch (const Error&) {
       return false;
     }
   }
 
-  // Which tokens [N] turn NaN when the patches marked in `mask` [rows, columns] do: in what the patch embedding gives, or
-  // else in the image.
-  at::Tensor poisoned_tokens(const at::Tensor& mask, PatchGrid grid) const {
-    const auto patches = network_.run_patchify(image_);
-    const int64_t height = patches.size(2) / grid.rows;
-    const int64_t width = patches.size(3) / grid.columns;
-    auto places = at::zeros({patches.size(2), patches.size(3)}, at::kBool);
-    places.narrow(0, 0, height * grid.rows)
-        .narrow(1, 0, width * grid.columns)
-        .copy_(mask.repeat_interleave(height, 0).repeat_interleave(width, 1));
-    return network_.run_embed_patches(patches.masked_fill(places.to(patches.device()), kNaN))[0].isnan().any(-1).cpu();
-  }
-
-  std::vector<int64_t> rows_with_gradient() const {
-    const auto tape = network_.record_readout(last_tokens_);
-    const auto& output = tape.outputs()[0];
-    if (!output.requires_grad())
-      throw ModelError("no gradient leads from the model's output to its tokens", Reason::kNotDifferentiable);
-    const auto gradient = tape.pull({direction(output).expand_as(output)})[0];
-    std::vector<int64_t> rows;
-    const auto seen = gradient[0].ne(0).any(-1).cpu();
-    for (int64_t row = 0; row < structure_.tokens; ++row) {
-      if (seen[row].item<bool>()) rows.push_back(row);
+  void read_out_by_pooler(Seen& seen) {
+    structure_.readout = ReadoutKind::kPooler;
+    auto& pooler = *network_.pooler;
+    const auto attended = measure_attention(network_, pooler, seen, "the attentional pooler");
+    if (network_.published_pooler) network_.published_pooler->layout = pooler.layout;
+    const auto context = attended.together.context.detach();
+    const auto few = seen.tokens.narrow(0, 0, two());
+    structure_.pooler_queries_read = find_rows_read(
+        [&](const at::Tensor& some) { return network_.run_tail(pooler, some, few); }, context.narrow(0, 0, two()), 2);
+    if (structure_.pooler_queries_read.empty()) {
+      throw ModelError("the model's output does not depend on its attentional pooler", Reason::kNotDifferentiable);
     }
-    return rows;
+    seen.alone = network_.run_tail(pooler, attended.alone.context, seen.alone);
+    seen.tokens = network_.run_tail(pooler, context, seen.tokens);
   }
 
-  bool output_needs(const std::vector<int64_t>& rows) const {
-    auto tokens = last_tokens_.clone();
-    for (const int64_t row : rows) tokens.select(1, row).fill_(kNaN);
-    return any_nan(network_.run_readout(tokens));
-  }
-
-  // Bisects; when the probes are used up, counts all that is left as seen, which is never wrong, only slower.
-  void find_among(const std::vector<int64_t>& rows, int& probes, std::vector<int64_t>& found) const {
-    if (rows.empty()) return;
-    if (probes-- > 0) {
-      if (!output_needs(rows)) return;
-      if (rows.size() > 1) {
-        const auto middle = rows.begin() + static_cast<std::ptrdiff_t>(rows.size() / 2);
-        find_among({rows.begin(), middle}, probes, found);
-        find_among({middle, rows.end()}, probes, found);
-        return;
-      }
+  at::Tensor replay(const at::Tensor& images) const {
+    auto tokens = embed(images);
+    for (const auto& block : network_.blocks) {
+      tokens = network_.run_tail(block, network_.attend(block, tokens).context, tokens);
     }
-    found.insert(found.end(), rows.begin(), rows.end());
+    if (!network_.pooler) return network_.run_readout(tokens);
+    return network_.run_tail(*network_.pooler, network_.attend(*network_.pooler, tokens).context, tokens);
   }
 
-  at::Tensor context_gradient(const at::Tensor& context, const at::Tensor& tokens) const {
-    const GradScope scope(true);
-    const auto leaf = context.detach().clone().requires_grad_();
-    const auto output = network_.run_readout(network_.run_tail(network_.blocks.back(), leaf, tokens));
-    return graph::Tape({output}, {leaf}).pull({direction(output).expand_as(output)})[0];
+  // The stages, on many images and on one alone, give what the file itself gives for some of them.
+  void compare(const Seen& given, const at::Tensor& output) const {
+    expect_sizes(given.tokens, {images_.size(0), structure_.output_width}, "the batch of its output");
+    expect_sizes(given.alone, {1, structure_.output_width}, "the batch of its output");
+    const int64_t judged = output.size(0);
+    const auto together = given.tokens.narrow(0, 0, judged);
+    if (agree(together, output) && agree(given.alone, output.narrow(0, given.image, 1))) return;
+    if (agree(replay(images_.narrow(0, 0, judged)), output)) {
+      throw ModelError(
+          "an image does not give the output it gave beside others: the model mixes the images of a batch; it cannot "
+          "be "
+          "explained rightly",
+          Reason::kMixesImages);
+    }
+    throw ModelError(
+        "the model's parts, run one after another, do not give what the file itself gives (relative difference " +
+            std::to_string(difference(together, output)) +
+            "): it holds something that was not understood, and cannot be explained rightly",
+        Reason::kNotReproduced);
   }
 
   Network& network_;
   Structure& structure_;
-  at::Tensor image_;
-  at::Tensor last_context_, last_input_, last_tokens_;
+  const at::Tensor& images_;
 };
 
 }  // namespace
 
 void measure(Network& network, const at::Tensor& images, const at::Tensor& output) {
-  if (any_nan(output)) throw ModelError("the model's output is NaN; is it float16 on a CPU? try another dtype");
-  const auto lengths = output.to(at::kDouble).norm(2, -1);
-  network.structure.normalized_output = (lengths - 1).abs().max().item<double>() < 1e-2;
-  Measurement measurement(network, images.narrow(0, 0, 1));
-  const auto replayed = measurement.replay();
-  const double error = difference(replayed, output.narrow(0, 0, 1));
-  if (!(error <= tolerance(network.structure.dtype))) {
-    throw ModelError("one image alone does not give the output it gave beside another (relative difference " +
-                     std::to_string(error) +
-                     "): the model mixes the images of a batch, or has parts that could not be told apart; it cannot "
-                     "be explained rightly");
+  if (!output.isfinite().all().item<bool>()) {
+    throw ModelError("the model's output is NaN or infinite; is it float16 on a CPU? try another dtype",
+                     Reason::kNotFinite);
   }
-  measurement.find_patches();
-  measurement.find_readout_rows();
-  network.plan.rows_restricted = measurement.rows_can_be_restricted();
+  const auto lengths = output.to(at::kDouble).norm(2, -1);
+  if (output.dim() != 2 || output.size(0) > images.size(0)) {
+    throw ModelError("the file gives another number of outputs than it is given images", Reason::kBatchUnfit);
+  }
+  network.structure.normalized_output = (lengths - 1).abs().max().item<double>() < 1e-2;
+  try {
+    Measurement(network, images).run(output);
+  } catch (const ModelError&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw ModelError(
+        "its parts do not run on " + std::to_string(images.size(0)) + " images (" + error.what() +
+            "); the file holds a batch of another size: export it for a batch of any size, or of one image",
+        Reason::kBatchUnfit);
+  }
 }
 
 }  // namespace legrad::model

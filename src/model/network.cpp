@@ -1,8 +1,48 @@
 #include "model/network.h"
 
 #include <ATen/Functions.h>
+#include <legrad/error.h>
 
 namespace legrad::model {
+namespace {
+
+at::Tensor in_order(const at::Tensor& tensor, int64_t dim, const at::Tensor& order) {
+  return order.defined() ? tensor.index_select(dim, order) : tensor;
+}
+
+// [1, B·h, ...] or [1, h·B, ...] -> [B, h, ...]
+at::Tensor split(const AttentionLayout& layout, const at::Tensor& part, int64_t batch) {
+  const auto rows = part[0];
+  if (layout.heads_first) return rows.unflatten(0, {rows.size(0) / batch, batch}).transpose(0, 1);
+  return rows.unflatten(0, {batch, rows.size(0) / batch});
+}
+
+at::Tensor by_head(const AttentionLayout& layout, const at::Tensor& part, int64_t batch) {
+  const bool whole = part.dim() == 4 && part.size(1) % batch == 0;
+  if (layout.heads_in_batch && whole && part.size(0) == 1) return split(layout, part, batch);
+  if (part.dim() == 4 && part.size(0) == batch) return part;
+  if (part.dim() == 4 && part.size(0) == 1) return part.expand({batch, -1, -1, -1});
+  throw ModelError(
+      "an attention over a batch of " + std::to_string(part.size(0)) + " for " + std::to_string(batch) + " images",
+      Reason::kBatchUnfit);
+}
+
+// A mask that broadcasts to [B, h, M, N], its rows and columns in the order of the tokens.
+at::Tensor mask_by_head(const AttentionLayout& layout, const at::Tensor& given, int64_t batch, int64_t heads) {
+  const bool merged = layout.heads_in_batch && given.dim() == 4 && given.size(0) == 1 && given.size(1) == batch * heads;
+  auto mask = merged ? split(layout, given, batch) : given;
+  if (mask.size(-1) > 1) mask = in_order(mask, -1, layout.key_order);
+  if (mask.dim() > 1 && mask.size(-2) > 1) mask = in_order(mask, -2, layout.query_order);
+  return mask.detach();
+}
+
+at::Tensor as_in_model(const AttentionLayout& layout, const at::Tensor& context) {
+  const auto rows = in_order(context, 2, layout.query_tokens);
+  if (!layout.heads_in_batch) return rows;
+  return (layout.heads_first ? rows.transpose(0, 1) : rows).flatten(0, 1).unsqueeze(0);
+}
+
+}  // namespace
 
 at::Tensor Network::image_sizes(int64_t batch) const {
   const auto options = at::TensorOptions().dtype(structure.dtype).device(structure.device);
@@ -41,27 +81,28 @@ at::Tensor Network::run_readout(const at::Tensor& tokens) const {
   return run(readout, {tokens, image_sizes(tokens.size(0))})[0];
 }
 
-graph::Tape Network::record_readout(const at::Tensor& tokens) const {
-  return readout.record({tokens, image_sizes(tokens.size(0))}, {0});
-}
-
 Attended Network::attend(const AttentionStage& stage, const at::Tensor& tokens) const {
   const int64_t batch = tokens.size(0);
   constexpr size_t kMask = 4;
-  auto parts = run(stage.attend, {tokens, image_sizes(batch)}, kMask);
-  const auto by_head = [&](const at::Tensor& part) {
-    if (stage.heads_in_batch) return part.reshape({batch, part.size(1) / batch, part.size(2), part.size(3)});
-    return part.size(0) == batch ? part : part.expand({batch, -1, -1, -1});
-  };
+  const auto parts = run(stage.attend, {tokens, image_sizes(batch)}, kMask);
+  const auto& layout = stage.layout;
+  auto context = by_head(layout, parts[3], batch);
+  const int64_t heads = context.size(1);
+  // Heads that share their keys and values, as in multi-query attention, have them each.
+  const auto key = by_head(layout, parts[1], batch).expand({-1, heads, -1, -1});
+  const auto value = by_head(layout, parts[2], batch).expand({-1, heads, -1, -1});
+  const auto query = by_head(layout, parts[0], batch).expand({-1, heads, -1, -1});
+  at::Tensor mask;
+  if (stage.mask) mask = mask_by_head(layout, parts[kMask], batch, heads);
   Attended attended;
-  attended.context = by_head(parts[3]);
-  attended.attention = {by_head(parts[0]).detach(), by_head(parts[1]).detach(), by_head(parts[2]).detach(),
-                        stage.mask ? parts[kMask].detach() : at::Tensor(), stage.scale};
+  attended.context = in_order(context, 2, layout.query_order);
+  attended.attention = {in_order(query, 2, layout.query_order).detach(), in_order(key, 2, layout.key_order).detach(),
+                        in_order(value, 2, layout.key_order).detach(), mask, stage.scale};
   return attended;
 }
 
 at::Tensor Network::run_tail(const AttentionStage& stage, const at::Tensor& context, const at::Tensor& tokens) const {
-  return run(stage.tail, {as_in_model(stage, context), tokens, image_sizes(tokens.size(0))})[0];
+  return run(stage.tail, {as_in_model(stage.layout, context), tokens, image_sizes(tokens.size(0))})[0];
 }
 
 Network::TailAndMean Network::run_tail_with_mean(const Block& block, const at::Tensor& context,
@@ -70,12 +111,8 @@ Network::TailAndMean Network::run_tail_with_mean(const Block& block, const at::T
     auto out = run_tail(block, context, tokens);
     return {out, out.mean(1, /*keepdim=*/true)};
   }
-  auto outputs = run(block.tail_with_mean, {as_in_model(block, context), tokens, image_sizes(tokens.size(0))});
+  auto outputs = run(block.tail_with_mean, {as_in_model(block.layout, context), tokens, image_sizes(tokens.size(0))});
   return {outputs[0], outputs[1]};
-}
-
-at::Tensor Network::as_in_model(const AttentionStage& stage, const at::Tensor& context) {
-  return stage.heads_in_batch ? context.flatten(0, 1).unsqueeze(0) : context;
 }
 
 }  // namespace legrad::model

@@ -20,13 +20,23 @@ struct Attended {
   at::Tensor context;  ///< O [B, h, M, e]
 };
 
+/// How an attention's tensors lie in the file, as measured. Outside, heads are [B, h, ...] and rows are in the order of the
+/// tokens.
+struct AttentionLayout {
+  bool heads_in_batch = false;  ///< heads and images are one dimension, [1, B·h, N, e] ...
+  bool heads_first = false;     ///< ... [1, h·B, N, e]
+  at::Tensor key_order;         ///< [N] the row of K and V that is made of each token; undefined: its own
+  at::Tensor query_order;       ///< [N] likewise of Q and O
+  at::Tensor query_tokens;      ///< [N] the token that each row of Q and O is made of
+};
+
 /// One attention of the model, cut before it and behind it.
 struct AttentionStage {
   graph::Program attend;  ///< Z -> Q, K, V, O (, mask)
   graph::Program tail;    ///< O, Z -> Z' (for a pooler: the output)
   double scale = 1;
   bool mask = false;
-  bool heads_in_batch = false;  ///< the model keeps O as [1, B·h, N, e]
+  AttentionLayout layout;
 };
 
 /// A vision transformer cut into stages. Knows how to run each, and nothing of explanations. All tensors are on the
@@ -51,8 +61,6 @@ class Network {
   at::Tensor run_patchify(const at::Tensor& images) const;  ///< the images themselves where there is no such program
   at::Tensor run_embed_patches(const at::Tensor& patches) const;
   at::Tensor run_readout(const at::Tensor& tokens) const;
-  /// The readout of one image's tokens, with a tape from the output to them.
-  graph::Tape record_readout(const at::Tensor& tokens) const;
   Attended attend(const AttentionStage& stage, const at::Tensor& tokens) const;
   /// The tail of a block or pooler. `context` and `tokens` may hold a choice of rows, the same in both.
   at::Tensor run_tail(const AttentionStage& stage, const at::Tensor& context, const at::Tensor& tokens) const;
@@ -64,7 +72,6 @@ class Network {
   TailAndMean run_tail_with_mean(const Block& block, const at::Tensor& context, const at::Tensor& tokens) const;
 
  private:
-  static at::Tensor as_in_model(const AttentionStage& stage, const at::Tensor& context);
   /// Runs a program on inputs [B, ...]; image by image, if the model holds a batch of one. The outputs from `shared` on do
   /// not depend on the images.
   std::vector<at::Tensor> run(const graph::Program& program, const std::vector<at::Tensor>& inputs,

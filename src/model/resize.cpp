@@ -39,6 +39,33 @@ graph::PositionLayout layout_of(const Structure& structure) {
   return {structure.image->grid, places.front(), structure.tokens - 1 - places.back(), structure.width};
 }
 
+// A readout row that is no patch, counted from the end of the tokens it is nearer to: a class token stays what it is.
+std::vector<int64_t> other_rows_read(const Structure& structure) {
+  const auto& patches = structure.image->patch_positions;
+  std::vector<int64_t> rows;
+  for (const int64_t row : structure.readout_rows) {
+    if (std::find(patches.begin(), patches.end(), row) != patches.end()) continue;
+    rows.push_back(row < patches.front() ? row : row - structure.tokens);
+  }
+  return rows;
+}
+
+int64_t patches_read(const Structure& structure) {
+  return static_cast<int64_t>(structure.readout_rows.size() - other_rows_read(structure).size());
+}
+
+// At another size the model must be what it was: a slice that was all patches may be a part of them now.
+void check_same_parts(const Structure& before, const Structure& now, PatchGrid grid, const std::string& why) {
+  const bool all_before = patches_read(before) == static_cast<int64_t>(before.image->patch_positions.size());
+  const bool all_now = patches_read(now) == static_cast<int64_t>(now.image->patch_positions.size());
+  const bool patches_fit = (patches_read(before) == 0 && patches_read(now) == 0) || (all_before && all_now);
+  const bool same = now.image->grid == grid && now.readout == before.readout && patches_fit &&
+                    now.image->prefix_tokens == before.image->prefix_tokens && now.blocks == before.blocks &&
+                    other_rows_read(now) == other_rows_read(before) &&
+                    now.pooler_queries_read == before.pooler_queries_read;
+  if (!same) throw ModelError(why + "; export it at that size", Reason::kSizeUnfit);
+}
+
 }  // namespace
 
 std::shared_ptr<const Network> resize(const Network& network, ImageSize size) {
@@ -50,13 +77,14 @@ std::shared_ptr<const Network> resize(const Network& network, ImageSize size) {
   straighten.from_dtype = straighten.to_dtype = structure.dtype;
   const std::string why = "the model cannot take images of " + text(size) + ", it was exported for " +
                           text(structure.image->size) + " and holds more of that than a position embedding";
-  std::shared_ptr<const Network> resized;
+  std::shared_ptr<Network> resized;
   try {
     resized = build(source, network.plan.batch_of_one ? 1 : 2, size, structure.image->channels, straighten);
   } catch (const graph::ExecutionError& error) {
     throw ModelError(why + " (" + error.what() + "); export it at that size", Reason::kSizeUnfit);
   }
-  if (resized->structure.image->grid != grid) throw ModelError(why + "; export it at that size", Reason::kSizeUnfit);
+  check_same_parts(structure, resized->structure, grid, why);
+  resized->structure.image->size_guessed = structure.image->size_guessed;
   return resized;
 }
 

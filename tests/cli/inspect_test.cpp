@@ -24,6 +24,7 @@ TEST_F(Inspect, SaysWhatWasFound) {
   EXPECT_EQ(json["prefix_tokens"], structure.image->prefix_tokens);
   EXPECT_EQ(json["grid"]["rows"], structure.image->grid.rows);
   EXPECT_EQ(json["input"]["height"], structure.image->size.height);
+  EXPECT_EQ(json["size_guessed"], false);  // the manifest says it
   EXPECT_EQ(json["readout"], to_string(structure.readout));
   EXPECT_EQ(json["readout_rows"], structure.readout_rows);
   EXPECT_EQ(json["attention"].size(), static_cast<size_t>(structure.blocks));
@@ -33,10 +34,20 @@ TEST_F(Inspect, SaysWhatWasFound) {
   EXPECT_EQ(json["labels"].size(), bundle().labels.size());
 }
 
+TEST_F(Inspect, SaysThatTheSizeOfTheImagesIsAGuess) {
+  const std::string file = bundle().vision.string();
+  const auto guessed = testing::run_program({LEGRAD_PROGRAM, "inspect", "--model", file});
+  EXPECT_EQ(guessed.code, 0);
+  EXPECT_TRUE(contains(guessed.out, "guessed"));
+  EXPECT_TRUE(contains(guessed.err, "--size"));
+  EXPECT_EQ(std::ranges::count(guessed.err, '\n'), 1) << guessed.err;
+  succeeds({"inspect", "--model", file, "--size", "112x112"});
+}
+
 // It needs no target, as explaining one does.
 TEST_F(Inspect, TakesAnEmbeddingModel) {
   const std::string model = LEGRAD_TEST_DATA "/fixtures/open_clip_normalised/model.pt";
-  EXPECT_TRUE(contains(succeeds({"inspect", "--model", model}).out, "numbers of an embedding"));
+  EXPECT_TRUE(contains(succeeds({"inspect", "--size", "16x16", "--model", model}).out, "numbers of an embedding"));
 }
 
 TEST_F(Inspect, RefusesOptionsOfOthers) {

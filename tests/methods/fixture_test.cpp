@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <set>
 #include <sstream>
 #include <string>
@@ -185,6 +186,10 @@ TEST_P(FixtureTest, StructureIsFound) {
   EXPECT_EQ(found.readout_rows, numbers("readout_rows"));
   EXPECT_EQ(found.pooler_heads, number("pooler_heads"));
   EXPECT_EQ(found.pooler_queries, number("pooler_queries"));
+  auto read = std::vector<int64_t>(static_cast<size_t>(found.pooler_queries));
+  std::iota(read.begin(), read.end(), 0);
+  EXPECT_EQ(found.pooler_queries_read,
+            expected.contains("pooler_queries_read") ? numbers("pooler_queries_read") : read);
   EXPECT_EQ(found.output_width, number("output_width"));
   // A class token at the front can be read from the first rows alone; one at the end is read from what is not there then.
   const bool few_rows = expected.at("readout") == "token" || expected.at("readout") == "tokens";

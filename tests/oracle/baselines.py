@@ -22,8 +22,8 @@ def chosen(layers, start_layer, depth):
 
 
 def readout_mean(specimen, rows):
-    """The uniform mean of the rows the readout looks at: [..., M, N] -> [..., N]; of all queries for a pooler's."""
-    return (rows if specimen.pooler else rows[..., specimen.readout_rows, :]).mean(dim=-2)
+    """The uniform mean of the rows the output is computed from: [..., M, N] -> [..., N]; of a pooler's, the queries read."""
+    return rows[..., specimen.rows_read, :].mean(dim=-2)
 
 
 def grad_cam(specimen, images, target, layers=None, include_prefix=True, multi_layer=False):

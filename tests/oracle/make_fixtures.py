@@ -157,6 +157,7 @@ def write(name, entry, out):
             "readout_rows": specimen.readout_rows,
             "pooler_heads": specimen.pooler_heads,
             "pooler_queries": specimen.pooler_queries,
+            "pooler_queries_read": specimen.rows_read if specimen.pooler else [],
             "output_width": output.shape[1],
             "normalized_output": bool((output.norm(dim=1) - 1).abs().max() < 1e-6),
         },

@@ -158,7 +158,7 @@ def open_clip_coca_whole(heads=4):
         ImageHalf(coca, lambda whole, x: whole.encode_image(x)), tower.transformer.resblocks,
         lambda z: nn.functional.normalize(tower.ln_post(tower.attn_pool(z))[:, 0] @ tower.proj, dim=-1), 1, "pooler", heads,
         exported=coca, inputs=with_text, call=lambda saved, inputs: saved(*inputs)["image_features"],
-        pooler_heads=2, pooler_queries=5)
+        pooler_heads=2, pooler_queries=5, pooler_queries_read=[0])
 
 
 def openai_archive(text=True, heads=4):

@@ -24,6 +24,7 @@ class Specimen:
     heads: int
     pooler_heads: int = 0
     pooler_queries: int = 0
+    pooler_queries_read: list = None  # those the output is computed from; None: all of them
     output: Callable = lambda result: result  # what the model returns -> [B, C]
     patches_first: bool = False  # the other tokens come after the patches
     width: int = WIDTH
@@ -37,6 +38,13 @@ class Specimen:
     @property
     def pooler(self):
         return self.readout_kind == "pooler"
+
+    @property
+    def rows_read(self):
+        """Of the attention that is explained where the readout is: the readout rows, or the queries read of a pooler's."""
+        if not self.pooler:
+            return self.readout_rows
+        return list(range(self.pooler_queries)) if self.pooler_queries_read is None else self.pooler_queries_read
 
     @property
     def tokens(self):
@@ -144,6 +152,7 @@ def open_clip_vit(heads=4, image=(16, 16), **options):
         model, list(model.transformer.resblocks), readout, image, grid, 1, "token" if pooler is None else "pooler",
         [0] if pooler is None else [], heads, pooler_heads=pooler.attn.num_heads if pooler is not None else 0,
         pooler_queries=pooler.query.shape[0] if pooler is not None else 0,
+        pooler_queries_read=[0] if pooler is not None else None,
     )
 
 

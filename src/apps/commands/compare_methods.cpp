@@ -8,6 +8,7 @@
 
 #include "apps/commands/compare.h"
 #include "apps/commands/comparison.h"
+#include "apps/options/model.h"
 #include "apps/output_files.h"
 #include "apps/pictures.h"
 #include "io/nearest_names.h"
@@ -46,6 +47,7 @@ void compare_methods(const CompareOptions& options) {
   folder.make_folder();
   write_image(file, figure);
   std::cout << (options.json ? comparison.json(file.string()) : comparison.text(file.string()));
+  tell_guess(setup.explainer().vit().structure());
   pictures.check_all_were_used();
 }
 

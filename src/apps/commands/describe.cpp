@@ -55,8 +55,11 @@ std::string numbers(const std::array<double, 3>& values) {
 
 std::string readout(const Structure& structure) {
   if (structure.pooler_heads > 0) {
+    const auto read = static_cast<int64_t>(structure.pooler_queries_read.size());
     return c10::str(legrad::to_string(structure.readout), ", ", structure.pooler_queries,
-                    structure.pooler_queries == 1 ? " query, " : " queries, ", structure.pooler_heads, " heads");
+                    structure.pooler_queries == 1 ? " query, " : " queries, ",
+                    read == structure.pooler_queries ? "" : std::to_string(read) + " of them read, ",
+                    structure.pooler_heads, " heads");
   }
   return c10::str(legrad::to_string(structure.readout), structure.readout_rows.size() == 1 ? ", row " : ", rows ",
                   some(structure.readout_rows), " of the last tokens");
@@ -72,7 +75,8 @@ std::string describe_text(const Bundle& bundle, const Vit& vit) {
       {"model", one_line(bundle.name)},
       {"file", one_line(bundle.vision.string())},
       {"exporter", one_line(s.exporter)},
-      {"input", c10::str(s.image->channels, " x ", s.image->size.height, " x ", s.image->size.width)},
+      {"input", c10::str(s.image->channels, " x ", s.image->size.height, " x ", s.image->size.width,
+                         s.image->size_guessed ? " (guessed: a square that fits the position embedding)" : "")},
       {"patch grid", c10::str(s.image->grid.rows, " x ", s.image->grid.columns)},
       {"tokens", c10::str(s.tokens, ", ", s.image->prefix_tokens, " of them prefix tokens")},
       {"blocks", c10::str(s.blocks, ", ", s.heads, " heads, width ", s.width)},
@@ -103,6 +107,7 @@ std::string describe_json(const Bundle& bundle, const Vit& vit) {
       {"kind", bundle.kind},
       {"exporter", s.exporter},
       {"input", {{"height", s.image->size.height}, {"width", s.image->size.width}}},
+      {"size_guessed", s.image->size_guessed},
       {"channels", s.image->channels},
       {"blocks", s.blocks},
       {"heads", s.heads},
@@ -115,6 +120,7 @@ std::string describe_json(const Bundle& bundle, const Vit& vit) {
       {"readout_rows", s.readout_rows},
       {"pooler_heads", s.pooler_heads},
       {"pooler_queries", s.pooler_queries},
+      {"pooler_queries_read", s.pooler_queries_read},
       {"attention", s.attention},
       {"batch_of_one", plan.batch_of_one},
       {"rows_restricted", plan.rows_restricted},

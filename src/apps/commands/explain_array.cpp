@@ -6,6 +6,7 @@
 #include <iostream>
 
 #include "apps/commands/explain.h"
+#include "apps/options/model.h"
 #include "apps/output_files.h"
 #include "apps/terminal.h"
 
@@ -47,6 +48,7 @@ void explain_array(const ExplainOptions& options) {
     }
   }
   std::cout << table(rows);
+  tell_guess(setup.explainer().vit().structure());
 }
 
 }  // namespace legrad::apps

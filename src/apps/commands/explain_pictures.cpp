@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "apps/commands/explain.h"
+#include "apps/options/model.h"
 #include "apps/output_files.h"
 #include "apps/pictures.h"
 #include "apps/terminal.h"
@@ -32,6 +33,7 @@ void explain_pictures(const ExplainOptions& options) {
     if (options.npy) write_npy(files.file(stem + ".npy"), heat);
   });
   std::cout << table(rows);
+  tell_guess(setup.explainer().vit().structure());
   pictures.check_all_were_used();
 }
 

@@ -41,6 +41,7 @@ void add_inspect(CLI::App& program) {
     use_threads(options->model);
     const Vit vit = load_quietly(bundle, load_options(options->model));
     std::cout << (options->json ? describe_json(bundle, vit) : describe_text(bundle, vit));
+    tell_guess(vit.structure());
   });
 }
 

@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <iostream>
 
 #include "apps/options/values.h"
 
@@ -54,6 +55,15 @@ Bundle open_bundle(const ModelOptions& options) {
     }
   }
   return bundle;
+}
+
+void tell_guess(const Structure& structure) {
+  if (!structure.image->size_guessed) {
+    return;
+  }
+  const ImageSize& size = structure.image->size;
+  std::cerr << "note: the file does not tell the size of its images; taken to be square, " << size.height << "x"
+            << size.width << "; --size HxW settles it\n";
 }
 
 LoadOptions load_options(const ModelOptions& options) {

@@ -141,7 +141,7 @@ class MeanPusher {
                              return piece_.copies.count(use.user->outputs()[0]) > 0;
                            }) <= 1;
     if (is_tokens(value) && is_made_here(value) && only_here) {
-      if (is_aten(node, "add") && node->inputs().size() == 3) {
+      if (is_aten(node, "add") && node->inputs().size() == 3 && is_term(node->input(0)) && is_term(node->input(1))) {
         return call(node, {term(node->input(0)), term(node->input(1)), copy(node->input(2))});
       }
       if (is_aten(node, "mul") && is_same_for_tokens(node->input(1)) && is_tokens(node->input(0))) {
@@ -155,6 +155,8 @@ class MeanPusher {
   }
 
  private:
+  bool is_term(const Value* value) const { return is_same_for_tokens(value) || is_tokens(value); }
+
   // One side of an add: tokens, or something that is the same for all tokens.
   Value* term(Value* value) { return is_same_for_tokens(value) ? copy(value) : mean(value); }
 

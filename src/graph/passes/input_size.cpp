@@ -88,6 +88,7 @@ InputHint input_hint(const Source& source) {
     return hint;
   }
   if (!weights.patches) return hint;
+  hint.guessed = true;
   hint.channels = weights.patches->channels;
   constexpr int64_t kPrefixes[] = {0, 1, 2, 5, 4, 3, 6};  // none, class, distilled, class and 4 registers, ...
   constexpr int64_t kMostSide = 1 << 14;

@@ -14,6 +14,7 @@ namespace legrad::graph {
 struct InputHint {
   bool patches = false;  ///< whether there is a convolution at all
   int64_t channels = 3;
+  bool guessed = false;               ///< the file tells no size: the candidates are squares that fit its weights
   std::vector<ImageSize> candidates;  ///< the likeliest first; empty where nothing tells
 };
 

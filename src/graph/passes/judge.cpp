@@ -1,0 +1,163 @@
+#include "graph/passes/judge.h"
+
+#include <legrad/error.h>
+#include <torch/csrc/jit/ir/constants.h>
+#include <torch/csrc/jit/passes/dead_code_elimination.h>
+#include <torch/csrc/jit/runtime/interpreter.h>
+
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace legrad::graph {
+namespace {
+
+using c10::IValue;
+using torch::jit::Block;
+
+void for_each_node(Block* block, const std::function<void(Node*)>& visit) {
+  for (auto it = block->nodes().begin(); it != block->nodes().end();) {
+    Node* node = *it++;
+    for (Block* inner : node->blocks()) for_each_node(inner, visit);
+    visit(node);
+  }
+}
+
+// A trace bakes in the device and the dtype it ran with; a model loaded on others means those.
+void retarget(Graph& graph, const StraightenOptions& options) {
+  for_each_node(graph.block(), [&](Node* node) {
+    const auto* schema = node->maybeSchema();
+    for (size_t i = 0; schema && i < node->inputs().size() && i < schema->arguments().size(); ++i) {
+      const auto constant = torch::jit::toIValue(node->input(i));
+      if (!constant) continue;
+      const torch::jit::WithInsertPoint guard(node);
+      const bool dtype = schema->arguments()[i].name() == "dtype" && constant->isInt() &&
+                         constant->toInt() == static_cast<int64_t>(options.from_dtype);
+      if (dtype) node->replaceInput(i, graph.insertConstant(static_cast<int64_t>(options.to_dtype)));
+      if (constant->isDevice()) node->replaceInput(i, graph.insertConstant(options.device));
+    }
+  });
+}
+
+void silence(Graph& graph) {
+  for_each_node(graph.block(), [](Node* node) {
+    if (node->kind() == prim::Print || is_aten(node, "warn")) node->destroy();
+  });
+}
+
+// What a forward returned, by name or index.
+std::vector<std::pair<std::string, IValue>> outputs_of(const IValue& returned) {
+  std::vector<std::pair<std::string, IValue>> all;
+  if (returned.isGenericDict()) {
+    for (const auto& entry : returned.toGenericDict()) {
+      all.emplace_back(entry.key().isString() ? entry.key().toStringRef() : "", entry.value());
+    }
+  } else if (returned.isTuple()) {
+    const auto& elements = returned.toTupleRef().elements();
+    const auto type = returned.toTupleRef().type();
+    for (size_t i = 0; i < elements.size(); ++i) {
+      all.emplace_back(type && type->schema() ? type->schema()->arguments().at(i).name() : "", elements[i]);
+    }
+  } else if (returned.isTensorList()) {
+    for (const at::Tensor& tensor : returned.toTensorVector()) all.emplace_back("", tensor);
+  } else {
+    all.emplace_back("", returned);
+  }
+  return all;
+}
+
+bool is_prediction(const IValue& value) {
+  return value.isTensor() && value.toTensor().defined() && value.toTensor().dim() == 2 &&
+         value.toTensor().is_floating_point();
+}
+
+std::optional<at::Tensor> chosen(const IValue& returned, const std::string& wanted) {
+  const auto all = outputs_of(returned);
+  for (size_t i = 0; i < all.size(); ++i) {
+    const bool meant = wanted.empty() || wanted == all[i].first || wanted == std::to_string(i);
+    if (meant && is_prediction(all[i].second)) return all[i].second.toTensor();
+  }
+  return std::nullopt;
+}
+
+// A whole that also takes texts gives their part too; without texts, each of its outputs is asked for alone.
+std::vector<std::shared_ptr<Graph>> parts_of(const std::shared_ptr<Graph>& graph, const std::string& wanted) {
+  const Node* node = graph->outputs()[0]->node();
+  const bool dict = node->kind() == prim::DictConstruct;
+  if (!dict && node->kind() != prim::TupleConstruct && node->kind() != prim::ListConstruct) return {};
+  std::vector<std::shared_ptr<Graph>> parts;
+  for (size_t i = 0; i < node->inputs().size() / (dict ? 2 : 1); ++i) {
+    const auto key = dict ? torch::jit::toIValue(node->input(2 * i)) : std::nullopt;
+    const bool named = key && key->isString() && key->toStringRef() == wanted;
+    if (!wanted.empty() && !named && wanted != std::to_string(i)) continue;
+    auto part = graph->copy();
+    Node* returned = part->outputs()[0]->node();
+    part->registerOutput(returned->input(dict ? 2 * i + 1 : i));
+    part->eraseOutput(0);
+    torch::jit::EliminateDeadCode(part);
+    parts.push_back(std::move(part));
+  }
+  return parts;
+}
+
+class Judge {
+ public:
+  Judge(const Source& source, const at::Tensor& images, const StraightenOptions& options)
+      : source_(source), images_(images), options_(options), images_at_(input_argument(source)) {}
+
+  std::optional<at::Tensor> run() const {
+    auto graph = source_.graph->copy();
+    silence(*graph);
+    retarget(*graph, options_);
+    torch::jit::EliminateDeadCode(graph);
+    if (is_complete(*graph)) return chosen(run(graph), options_.output);
+    for (const auto& part : parts_of(graph, options_.output)) {
+      if (!is_complete(*part)) continue;
+      if (const auto output = chosen(run(part), {})) return output;
+    }
+    return std::nullopt;
+  }
+
+ private:
+  bool is_given(size_t argument) const {
+    return argument == images_at_ || source_.arguments[argument].value.has_value();
+  }
+
+  // Whether every input that is read is there.
+  bool is_complete(const Graph& graph) const {
+    for (size_t i = 0; i < source_.arguments.size(); ++i) {
+      if (!is_given(i) && graph.inputs()[i]->hasUses()) return false;
+    }
+    return true;
+  }
+
+  IValue run(const std::shared_ptr<Graph>& graph) const {
+    torch::jit::Stack stack;
+    for (size_t i = 0; i < source_.arguments.size(); ++i) {
+      stack.push_back(i == images_at_ ? IValue(images_) : source_.arguments[i].value.value_or(IValue()));
+    }
+    try {
+      const torch::jit::Code code(graph, "forward");
+      torch::jit::InterpreterState(code).run(stack);
+    } catch (const std::exception& error) {
+      throw ModelError("the file's own forward fails on images that its parts run on: " + first_line(error),
+                       Reason::kNotReproduced);
+    }
+    return stack.at(0);
+  }
+
+  const Source& source_;
+  const at::Tensor& images_;
+  const StraightenOptions& options_;
+  size_t images_at_;
+};
+
+}  // namespace
+
+std::optional<at::Tensor> run_as_it_stands(const Source& source, const at::Tensor& images,
+                                           const StraightenOptions& options) {
+  return Judge(source, images, options).run();
+}
+
+}  // namespace legrad::graph

@@ -1,0 +1,62 @@
+#include "model/check_tail.h"
+
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+#include <legrad/error.h>
+
+#include <algorithm>
+
+#include "graph/ir/tape.h"
+#include "model/difference.h"
+#include "model/grad_scope.h"
+#include "model/rows.h"
+
+namespace legrad::model {
+
+namespace {
+
+bool same_alone(const Network& network, const Network::Block& block, const at::Tensor& context,
+                const at::Tensor& tokens, const std::vector<int64_t>& rows, const at::Tensor& all) {
+  try {
+    const auto alone = network.run_tail(block, select_rows(context, 2, rows), select_rows(tokens, 1, rows));
+    return agree(alone, select_rows(all, 1, rows));
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+}  // namespace
+
+TailSeen check_tail(const Network& network, const Network::Block& block, const at::Tensor& context,
+                    const at::Tensor& tokens, const std::vector<int64_t>& rows, const std::string& name) {
+  const int64_t count = tokens.size(1);
+  // Two more rows, not each other's mirror image, so that a reversed order shows.
+  auto watched = rows;
+  for (const int64_t row : {count / 3, count - 1}) watched.push_back(row);
+  std::sort(watched.begin(), watched.end());
+  watched.erase(std::unique(watched.begin(), watched.end()), watched.end());
+
+  at::Tensor out;
+  at::Tensor strength;  // of the gradient at each row of the context
+  {
+    const GradScope scope(true);
+    const auto leaf = context.detach().clone().requires_grad_();
+    const auto taped = network.run_tail(block, leaf, tokens);
+    out = taped.detach();
+    const auto seen = select_rows(taped, 1, watched);
+    strength = graph::Tape({seen}, {leaf}).pull({fixed_cotangent(seen)})[0];
+  }
+  strength = strength.abs().amax({0, 1, 3}).to(at::kDouble).cpu();
+  const double own = select_rows(strength, 0, watched).min().item<double>();
+  for (const int64_t row : watched) strength[row] = 0;
+  const double others = strength.max().item<double>();
+  constexpr double kFarLess = 1e-3;
+  if (own < kFarLess * others) {
+    throw ModelError(name + ": its attention's rows go to other tokens than those they are of; it cannot be explained",
+                     Reason::kTokensUnordered);
+  }
+  const bool few = !rows.empty() && others == 0 && !block.layout.query_order.defined();
+  return {out, few && same_alone(network, block, context, tokens, rows, out)};
+}
+
+}  // namespace legrad::model
