@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "methods/for_each_chunk.h"
+#include "model/rows.h"
 
 namespace legrad {
 
@@ -35,7 +36,9 @@ inline at::Tensor readout_row(const Structure& structure, const Attention& atten
   if (structure.readout == ReadoutKind::kPooler) return at::full(size, 1.0 / static_cast<double>(size[1]), options);
   const auto& read = structure.readout_rows;
   auto row = at::zeros(size, options);
-  for (const int64_t i : read) row.select(1, i).fill_(1.0 / static_cast<double>(read.size()));
+  model::for_each_run(read, [&](int64_t first, int64_t count) {
+    row.narrow(1, first, count).fill_(1.0 / static_cast<double>(read.size()));
+  });
   return row;
 }
 

@@ -6,7 +6,7 @@ namespace legrad::model {
 
 at::Tensor Network::image_sizes(int64_t batch) const {
   const auto options = at::TensorOptions().dtype(structure.dtype).device(structure.device);
-  return at::zeros({1}, options)
+  return at::empty({1}, options)
       .expand({batch, structure.image->channels, structure.image->size.height, structure.image->size.width});
 }
 
