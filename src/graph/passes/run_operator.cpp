@@ -70,6 +70,10 @@ void run_operator(Trace& trace, Node* source) {
   retarget_types(node, stack, trace.options);
   const auto arguments = stack;
   run_step(node, source, stack, trace.options.limits);
+  // A device that a script names is the one it was written on; where the model is loaded says where it runs.
+  for (auto& value : stack) {
+    if (value.isDevice()) value = trace.options.device;
+  }
   if (constant_write) from_images = false;
   if (reads_shape_only(source)) from_pixels = false;
   if (from_pixels) check_no_number(source);
