@@ -37,7 +37,8 @@ TEST_F(StandInTest, TakesGradients) {
   const auto gradient = [](const at::Tensor& x) {
     const auto leaf = x.detach().requires_grad_();
     const auto heads = leaf.reshape({1, 2, 3, 2});
-    const auto images = at::conv2d(leaf.reshape({1, 1, 3, 4}), leaf.narrow(0, 0, 2).narrow(1, 0, 2).reshape({1, 1, 2, 2}));
+    const auto images =
+        at::conv2d(leaf.reshape({1, 1, 3, 4}), leaf.narrow(0, 0, 2).narrow(1, 0, 2).reshape({1, 1, 2, 2}));
     const auto score = at::scaled_dot_product_attention(heads, heads * 2, heads).square().sum() + images.square().sum();
     return torch::autograd::grad({score}, {leaf})[0];
   };

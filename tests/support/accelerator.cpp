@@ -92,7 +92,9 @@ class Call {
 
  private:
   bool is(std::string_view name) const { return schema_.name() == name; }
-  bool indexes() const { return schema_.name().find("index") != std::string::npos && schema_.name() != "aten::index_select"; }
+  bool indexes() const {
+    return schema_.name().find("index") != std::string::npos && schema_.name() != "aten::index_select";
+  }
 
   void visit(const c10::IValue& value) {
     const auto note = [&](const at::Tensor& tensor, bool in_list) {
@@ -202,8 +204,8 @@ class Call {
   torch::jit::Stack& stack_;
   bool here_ = false;
   bool masks_ = false;
-  std::vector<std::pair<at::Tensor, bool>> foreign_;        // of the CPU, and whether it came in a list
-  std::vector<std::pair<at::Tensor, at::Tensor>> moved_;    // an argument on the device, and the same seen from the host
+  std::vector<std::pair<at::Tensor, bool>> foreign_;      // of the CPU, and whether it came in a list
+  std::vector<std::pair<at::Tensor, at::Tensor>> moved_;  // an argument on the device, and the same seen from the host
 };
 
 void compute(const c10::OperatorHandle& op, torch::jit::Stack* stack) { Call(op, *stack).run(); }
@@ -236,12 +238,12 @@ bool may_take_the_place(const at::Tensor& /*self*/, const at::Tensor& /*from*/) 
 
 // Attention without an N×N where the CPU has such a kernel, as accelerators have.
 int64_t choose_attention(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
-                         const std::optional<at::Tensor>& mask, double dropout, bool causal, std::optional<double> scale,
-                         bool grouped) {
+                         const std::optional<at::Tensor>& mask, double dropout, bool causal,
+                         std::optional<double> scale, bool grouped) {
   const at::AutoDispatchBelowADInplaceOrView kernels_only;
-  const auto chosen = at::_fused_sdp_choice(on_host(query), on_host(key), on_host(value),
-                                            mask ? std::optional(on_host(*mask)) : std::nullopt, dropout, causal, scale,
-                                            grouped);
+  const auto chosen =
+      at::_fused_sdp_choice(on_host(query), on_host(key), on_host(value),
+                            mask ? std::optional(on_host(*mask)) : std::nullopt, dropout, causal, scale, grouped);
   const bool fused = chosen == static_cast<int64_t>(at::SDPBackend::flash_attention);
   return static_cast<int64_t>(fused ? at::SDPBackend::overrideable : at::SDPBackend::math);
 }
@@ -250,8 +252,8 @@ std::optional<at::Tensor> host_mask(const std::optional<at::Tensor>& mask) {
   return mask && mask->defined() ? std::optional(on_host(*mask)) : std::nullopt;
 }
 
-using Attended =
-    std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, c10::SymInt, c10::SymInt, at::Tensor, at::Tensor, at::Tensor>;
+using Attended = std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, c10::SymInt, c10::SymInt, at::Tensor,
+                            at::Tensor, at::Tensor>;
 
 Attended attention(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
                    const std::optional<at::Tensor>& mask, double dropout, bool causal, bool /*debug*/,

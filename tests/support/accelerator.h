@@ -14,9 +14,9 @@ c10::Device stand_in();
 
 /// What the stand-in was asked for, in all threads.
 struct Traffic {
-  int64_t reads = 0;     ///< copies to the host, `item()`, and operators whose result's size or value the host waits for
-  int64_t copies = 0;    ///< from the host to the device
-  int64_t bytes = 0;     ///< of those
+  int64_t reads = 0;   ///< copies to the host, `item()`, and operators whose result's size or value the host waits for
+  int64_t copies = 0;  ///< from the host to the device
+  int64_t bytes = 0;   ///< of those
   int64_t launches = 0;  ///< operators that compute, copies on the device among them
 };
 
