@@ -41,6 +41,9 @@ class Target {
 
   bool empty() const;
 
+  /// The same with its indices or embeddings on a device, so that they need not be brought there again and again.
+  Target on(c10::Device device) const;
+
   /// Whether K is known only once there is an output: for a callable, and a target that is still to be chosen.
   bool needs_output() const;
 

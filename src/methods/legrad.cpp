@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "methods/for_each_chunk.h"
+#include "model/grad_scope.h"
 
 namespace legrad {
 namespace {
@@ -138,6 +139,7 @@ class LegradRun : public MethodRun, public ForwardWatcher {
 
 LegradResult legrad_by_layer(const Vit& vit, const at::Tensor& images, const Target& targets,
                              const LegradOptions& options) {
+  const model::GradScope scope(false);
   LegradRun run(vit.shared_structure(), options);
   vit.sweep(images, targets, {&run});
   return run.result();

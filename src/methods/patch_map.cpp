@@ -1,5 +1,6 @@
-#include <ATen/ops/tensor.h>
 #include <legrad/patch_map.h>
+
+#include "model/rows.h"
 
 namespace legrad {
 
@@ -9,9 +10,7 @@ at::Tensor on_patch_grid(const at::Tensor& values, const Structure& structure) {
 }
 
 at::Tensor select_patches(const at::Tensor& values, int64_t dim, const Structure& structure) {
-  const auto places =
-      at::tensor(structure.image->patch_positions, at::TensorOptions().dtype(at::kLong)).to(values.device());
-  return values.index_select(dim, places);
+  return model::select_rows(values, dim, structure.image->patch_positions);
 }
 
 at::Tensor in_maps_dtype(const at::Tensor& tensor) {

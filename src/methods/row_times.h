@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "methods/for_each_chunk.h"
+#include "model/rows.h"
 
 namespace legrad {
 
@@ -39,7 +40,9 @@ inline at::Tensor readout_row(const Structure& structure, const Attention& atten
   const std::array<int64_t, 2> size = {attention.batch(), attention.queries()};
   const auto& read = rows_read(structure);
   auto row = at::zeros(size, attention.value.options().dtype(at::kDouble));
-  for (const int64_t i : read) row.select(1, i).fill_(1.0 / static_cast<double>(read.size()));
+  model::for_each_run(read, [&](int64_t first, int64_t count) {
+    row.narrow(1, first, count).fill_(1.0 / static_cast<double>(read.size()));
+  });
   return row;
 }
 

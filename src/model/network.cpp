@@ -46,7 +46,7 @@ at::Tensor as_in_model(const AttentionLayout& layout, const at::Tensor& context)
 
 at::Tensor Network::image_sizes(int64_t batch) const {
   const auto options = at::TensorOptions().dtype(structure.dtype).device(structure.device);
-  return at::zeros({1}, options)
+  return at::empty({1}, options)
       .expand({batch, structure.image->channels, structure.image->size.height, structure.image->size.width});
 }
 

@@ -24,6 +24,8 @@ std::string shape(const at::Tensor& tensor) {
 struct Target::Kind {
   std::vector<int64_t> classes;
   at::Tensor tensor;
+  int64_t lowest = 0;  // of a tensor of classes, read once: a device makes the host wait
+  int64_t highest = 0;
   Similarity similarity = Similarity::kCosine;
   Function function;
   Choice choice;
@@ -52,8 +54,8 @@ struct Target::Kind {
                          shape(output) + "; expected width " + std::to_string(width));
       }
     } else {
-      check_class(tensor.max().item<int64_t>());
-      check_class(tensor.min().item<int64_t>());
+      check_class(highest);
+      check_class(lowest);
     }
   }
 
@@ -122,7 +124,11 @@ Target::Target(const at::Tensor& classes_or_embeddings, Similarity similarity) {
   }
   auto kind = std::make_shared<Kind>();
   kind->tensor = given.detach().clone();
-  if (integral) kind->tensor = kind->tensor.to(at::kLong);
+  if (integral) {
+    kind->tensor = kind->tensor.to(at::kLong);
+    kind->lowest = kind->tensor.min().item<int64_t>();
+    kind->highest = kind->tensor.max().item<int64_t>();
+  }
   kind->similarity = similarity;
   kind_ = std::move(kind);
 }
@@ -163,6 +169,16 @@ Target Target::chosen(const at::Tensor& output) const {
   if (!to_be_chosen()) return *this;
   if (kind_->choice) return kind_->choice(output.detach());
   return joined(kind_->parts[0].chosen(output), kind_->parts[1].chosen(output));
+}
+
+Target Target::on(c10::Device device) const {
+  if (!kind_) return *this;
+  auto kind = std::make_shared<Kind>(*kind_);
+  if (kind->tensor.defined()) kind->tensor = kind->tensor.to(device);
+  for (auto& part : kind->parts) part = part.on(device);
+  Target moved;
+  moved.kind_ = std::move(kind);
+  return moved;
 }
 
 int64_t Target::count(const at::Tensor& output) const {

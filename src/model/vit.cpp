@@ -10,6 +10,7 @@
 #include "model/network.h"
 #include "model/resize.h"
 #include "model/sweep.h"
+#include "model/torch_errors.h"
 
 namespace legrad {
 
@@ -30,6 +31,11 @@ const char* to_string(ReadoutKind kind) {
 }
 
 namespace {
+
+void check_device(c10::Device device) {
+  model::plainly<InputError>("using the device " + device.str(),
+                             [&] { return at::empty({0}, at::TensorOptions().device(device)); });
+}
 
 // Images as the model takes them, on its device, of its dtype, and such that gradients can be taken behind them.
 at::Tensor prepared(const at::Tensor& images, const Structure& structure) {
@@ -56,12 +62,16 @@ at::Tensor prepared(const at::Tensor& images, const Structure& structure) {
 Vit::Vit(std::shared_ptr<const model::Network> network) : network_(std::move(network)) {}
 
 Vit Vit::load(const std::filesystem::path& file, const LoadOptions& options) {
-  return Vit(model::load_network(file, options));
+  check_device(options.device);
+  return model::plainly<ModelError>("loading " + file.string(),
+                                    [&] { return Vit(model::load_network(file, options)); });
 }
 
 Vit Vit::resized(int64_t height, int64_t width) const {
   const model::GradScope scope(false);
-  return Vit(model::resize(*network_, {height, width}));
+  return model::plainly<ModelError>("taking images of another size", [&] {
+    return Vit(model::resize(*network_, {height, width}));
+  });
 }
 
 const Structure& Vit::structure() const { return network_->structure; }
@@ -75,17 +85,20 @@ at::Tensor Vit::forward(const at::Tensor& images) const { return sweep(images, {
 at::Tensor Vit::sweep(const at::Tensor& images, const Target& target, const std::vector<ForwardWatcher*>& forward,
                       const std::vector<BackwardWatcher*>& backward) const {
   const model::GradScope scope(false);
-  const auto input = prepared(images, structure());
-  Target chosen = target;
-  if (target.to_be_chosen() && model::any_score_wanted(forward, structure().blocks)) {
-    chosen = target.chosen(this->forward(input));
-  }
-  std::vector<at::Tensor> tokens;
-  auto output = model::sweep_forward(*network_, input, chosen, forward, backward.empty() ? nullptr : &tokens,
-                                     model::lowest_needed(backward, structure().blocks));
-  chosen = chosen.chosen(output);
-  if (!backward.empty()) model::sweep_backward(*network_, tokens, chosen, backward);
-  return output;
+  return model::plainly<Error>("running the model", [&] {
+    const auto input = prepared(images, structure());
+    auto chosen = target.on(structure().device);
+    const auto choose = [&](const at::Tensor& output) {
+      if (chosen.to_be_chosen()) chosen = chosen.chosen(output).on(structure().device);
+    };
+    if (model::any_score_wanted(forward, structure().blocks) && chosen.to_be_chosen()) choose(this->forward(input));
+    std::vector<at::Tensor> tokens;
+    auto output = model::sweep_forward(*network_, input, chosen, forward, backward.empty() ? nullptr : &tokens,
+                                       model::lowest_needed(backward, structure().blocks));
+    choose(output);
+    if (!backward.empty()) model::sweep_backward(*network_, tokens, chosen, backward);
+    return output;
+  });
 }
 
 }  // namespace legrad

@@ -91,10 +91,12 @@ TEST_F(Explain, TakesABareFileWithMeanAndStd) {
   succeeds(explain({"--class", "0", "--npy"}));
   const at::Tensor expected = read_npy(path("out/scene.npy"));
   const std::string bare = bundle().vision.string();
-  succeeds(explain_with(bare, {"--class", "0", "--npy", "--size", "112x112", "--mean", list(mean), "--std", list(std)}));
+  succeeds(
+      explain_with(bare, {"--class", "0", "--npy", "--size", "112x112", "--mean", list(mean), "--std", list(std)}));
   EXPECT_TRUE(at::allclose(read_npy(path("out/scene.npy")), expected, 1e-4, 1e-5));
   EXPECT_TRUE(fs::exists(path("out/scene-class-0.png")));
-  succeeds(explain_with(bare, {"--class", "0", "--npy", "--size", "112x112", "--mean", "0.1", "0.9", "-0.5", "--std", "2 2 2"}));
+  succeeds(explain_with(
+      bare, {"--class", "0", "--npy", "--size", "112x112", "--mean", "0.1", "0.9", "-0.5", "--std", "2 2 2"}));
   EXPECT_FALSE(at::allclose(read_npy(path("out/scene.npy")), expected, 1e-4, 1e-5));
 }
 

@@ -36,7 +36,7 @@ TEST_F(Inspect, SaysWhatWasFound) {
 
 TEST_F(Inspect, SaysThatTheSizeOfTheImagesIsAGuess) {
   const std::string file = bundle().vision.string();
-  const auto guessed = testing::run_program({LEGRAD_PROGRAM, "inspect", "--model", file});
+  const auto guessed = runs({"inspect", "--model", file});
   EXPECT_EQ(guessed.code, 0);
   EXPECT_TRUE(contains(guessed.out, "guessed"));
   EXPECT_TRUE(contains(guessed.err, "--size"));

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "support/message_of.h"
+#include "support/test_device.h"
 
 namespace {
 
@@ -67,7 +68,7 @@ std::shared_ptr<const Fixture> load_fixture(const std::string& name) {
   if (!fixture) {
     const auto folder = fixtures_folder() / name;
     auto description = description_of(name);
-    legrad::LoadOptions options;
+    legrad::LoadOptions options{.device = legrad::testing::test_device()};
     if (description.at("size_needed").get<bool>()) {
       const auto size = description.at("structure").at("input").get<std::vector<int64_t>>();
       options.input_size = legrad::ImageSize{size.at(0), size.at(1)};
@@ -89,7 +90,8 @@ testing::AssertionResult close(const at::Tensor& found, const at::Tensor& expect
                                        << (found.defined() ? found.sizes() : at::IntArrayRef{});
   }
   const auto scale = expected.abs().max().item<double>();
-  const auto error = (found.to(at::kDouble) - expected.to(at::kDouble)).abs().max().item<double>() / scale;
+  const auto error =
+      (found.to(at::kCPU, at::kDouble) - expected.to(at::kCPU, at::kDouble)).abs().max().item<double>() / scale;
   std::ostringstream text;
   text << error;
   testing::Test::RecordProperty(what, text.str());  // --gtest_output=json:FILE makes a table of errors
@@ -348,7 +350,7 @@ TEST(Fixtures, ArchivesOfAnOlderTorchGiveTheSame) {
   const auto folder = fs::path(LEGRAD_TEST_DATA) / "older";
   const auto images = legrad::read_npy(folder / "images.npy");
   for (const auto* file : {"trace.pt", "script.pt"}) {
-    const auto vit = legrad::Vit::load(folder / file);
+    const auto vit = legrad::Vit::load(folder / file, {.device = legrad::testing::test_device()});
     EXPECT_TRUE(close(vit.forward(images), legrad::read_npy(folder / "output.npy"), 1e-5, file));
     EXPECT_TRUE(vit.plan().rows_restricted) << file;
   }

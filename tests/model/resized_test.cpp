@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <string>
 
+#include "support/test_device.h"
+
 namespace {
 
 namespace fs = std::filesystem;
@@ -17,9 +19,10 @@ TEST_P(ResizedTest, IsTheHomesOwnResampling) {
   const auto folder = fs::path(LEGRAD_TEST_DATA) / "resized" / GetParam();
   const auto images = legrad::read_npy(folder / "images.npy");
   const auto expected = legrad::read_npy(folder / "output.npy");
-  const auto vit = legrad::Vit::load(folder / "model.pt", {.input_size = legrad::ImageSize{16, 16}});
+  const auto vit = legrad::Vit::load(
+      folder / "model.pt", {.input_size = legrad::ImageSize{16, 16}, .device = legrad::testing::test_device()});
   const auto resized = vit.resized(images.size(2), images.size(3));
-  const auto error = ((resized.forward(images) - expected).abs().max() / expected.abs().max()).item<double>();
+  const auto error = ((resized.forward(images).cpu() - expected).abs().max() / expected.abs().max()).item<double>();
   EXPECT_LT(error, 1e-4);
   EXPECT_EQ(resized.structure().image->prefix_tokens, vit.structure().image->prefix_tokens);
   EXPECT_EQ(vit.structure().image->size, (legrad::ImageSize{16, 16}));

@@ -36,9 +36,11 @@ size_t input_argument(const Source& source) {
   throw ModelError("the model takes no tensor; expected images [B, 3, H, W]", Reason::kOtherInput);
 }
 
+bool is_size_number(const at::Tensor& tensor) { return tensor.dim() == 0 && !tensor.is_floating_point(); }
+
 void convert(Source& source, c10::Device device, c10::ScalarType from, c10::ScalarType to) {
   for (auto& weight : source.weights) {
-    const bool number = weight.dim() == 0;  // numbers of size arithmetic stay where they are
+    const bool number = is_size_number(weight);
     const auto place = number ? weight.device() : device;
     const auto dtype = weight.scalar_type() == from ? to : weight.scalar_type();
     if (place != weight.device() || dtype != weight.scalar_type()) weight.set_data(weight.to(place, dtype));

@@ -108,6 +108,10 @@ void run_operator(Trace& trace, Node* source) {
   retarget_types(node, stack, trace.options);
   const auto arguments = stack;
   run_step(node, source, stack, trace.options.limits);
+  // A device that a script names is the one it was written on; where the model is loaded says where it runs.
+  for (auto& value : stack) {
+    if (value.isDevice()) value = trace.options.device;
+  }
   if (constant_write) from_images = false;
   const bool shape_from_pixels = has_shape_from_pixels(source, known);
   if (reads_shape_only(source)) from_pixels = shape_from_pixels;

@@ -81,8 +81,7 @@ void Trace::leave_out(const Node* node, const Argument& argument) {
 
 at::Tensor retarget(const at::Tensor& tensor, const StraightenOptions& options) {
   auto moved = tensor.detach();
-  const bool number = moved.dim() == 0;  // numbers of size arithmetic stay where they are
-  if (!number && moved.device() != options.device) moved = moved.to(options.device);
+  if (!is_size_number(moved) && moved.device() != options.device) moved = moved.to(options.device);
   if (moved.scalar_type() == options.from_dtype && options.from_dtype != options.to_dtype) {
     moved = moved.to(options.to_dtype);
   }
