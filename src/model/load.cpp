@@ -48,7 +48,7 @@ class SizeFinder {
 
   // At the size the caller gives; where the model fails on that, it is resized from its own.
   std::shared_ptr<const Network> build_at(ImageSize size) const {
-    if (size.height < 1 || size.width < 1) throw InputError("the input size must be positive");
+    if (size.height < 1 || size.width < 1) throw InputError("the input size must be positive", Reason::kSizeUnfit);
     const auto given = attempt(size);
     if (given.network) return given.network;
     const auto own = attempt_own();

@@ -36,8 +36,9 @@ class Seam {
 
   /// The value a node reads in the piece in place of `value`.
   const Value* stand_in(const Node* node, const Value* value) const {
-    if (!reads_shape_only(node) || is_input(value) || value == line_.input() || carrying_.count(value) == 0)
+    if (!reads_shape_only(node) || is_input(value) || value == line_.input() || carrying_.count(value) == 0) {
       return value;
+    }
     const auto fact = line_.facts.find(value);
     if (fact == line_.facts.end()) return value;
     for (const Value* input : inputs_) {

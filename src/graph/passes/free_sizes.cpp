@@ -50,8 +50,9 @@ class SizeFreer {
           return replace(node, list);
         }
       }
-      if (k_end == k + 1 && right != 1 && is_number(list[k], right))
+      if (k_end == k + 1 && right != 1 && is_number(list[k], right)) {
         list[k] = product(write, node->input(0), from, i, i_end);
+      }
       if (k_end > k + 1 && i_end == i + 1) free_split(write, node->input(0), i, left, to, list, k, k_end);
       i = i_end;
       k = k_end;

@@ -64,8 +64,9 @@ Output choose_output(Value* place, const c10::IValue& value, const std::string& 
     return one;
   }
   if (all.empty()) list = "no tensors";
-  if (!wanted.empty())
+  if (!wanted.empty()) {
     throw ModelError("the model has no output \"" + wanted + "\"; it returns " + list, Reason::kNoSuitableOutput);
+  }
   throw ModelError("the model returns " + list + "; expected an output of shape [B, C]: class scores or an embedding",
                    Reason::kNoSuitableOutput);
 }

@@ -99,9 +99,10 @@ class Straightener {
 
   void run_attribute(Node* node) {
     const auto& owner = known_.at(node->input()).value;
-    if (!owner.isObject())
+    if (!owner.isObject()) {
       throw ModelError("refused " + describe(node) + ": it reads an attribute of what is no module",
                        Reason::kNotAllowed);
+    }
     auto value = owner.toObjectRef().getAttr(node->s(torch::jit::attr::name));
     if (value.isTensor()) value = value.toTensor().detach();
     trace_.fixed.add(value);
@@ -127,8 +128,9 @@ class Straightener {
     auto condition = known_.at(node->inputs()[1]);
     std::vector<Known> carried;
     for (size_t i = 2; i < node->inputs().size(); ++i) carried.push_back(known_.at(node->inputs()[i]));
-    if (trips.missing || condition.missing)
+    if (trips.missing || condition.missing) {
       return trace_.leave_out(node, *(trips.missing ? trips.missing : condition.missing));
+    }
     const int64_t most = trips.value.toInt();
     for (int64_t trip = 0; trip < most && condition.value.toBool(); ++trip) {
       if (condition.missing) refuse_missing(*condition.missing);

@@ -142,6 +142,14 @@ TEST(FindAnatomy, RefusesBlocksThatAreNotAlike) {
             to_string(Reason::kNotOneStream));
 }
 
+TEST(FindAnatomy, RefusesBlocksOfOtherOperators) {
+  const auto blocks = block("t", "u") + "  %v : Tensor = aten::tanh(%u)\n" + block("v", "w");
+  EXPECT_EQ(refused("  %t : Tensor = aten::neg(%x)\n" + blocks + "  %z : Tensor = aten::exp(%w)\n"),
+            to_string(Reason::kNotOneStream));
+  EXPECT_EQ(refused("  %t : Tensor = aten::neg(%x)\n" + blocks + "  %z : Tensor = aten::tanh(%w)\n"),
+            "nothing was refused");
+}
+
 TEST(FindAnatomy, RefusesTwoStreams) {
   EXPECT_EQ(refused("  %t : Tensor = aten::neg(%x)\n  %s : Tensor = aten::exp(%x)\n" + block("t", "u") +
                     block("s", "v") + "  %z : Tensor = aten::mul(%u, %v)\n"),
@@ -164,7 +172,9 @@ TEST(Lower, RunsThePassesAndKeepsTheLineFromBeforeAttentionWasFused) {
   const auto ir = model(R"(
   %last : int = prim::Constant[value=-1]()
   %equation : str = prim::Constant[value="bid,bjd->bij"]()
-  %t : Tensor = aten::neg(%x)
+  %sizes : int[] = prim::Constant[value=[1, 4, 3]]()
+  %n : Tensor = aten::neg(%x)
+  %t : Tensor = aten::reshape(%n, %sizes)
   %pair : Tensor[] = prim::ListConstruct(%t, %t)
   %scores : Tensor = aten::einsum(%equation, %pair, %none)
   %a : Tensor = aten::softmax(%scores, %last, %none)

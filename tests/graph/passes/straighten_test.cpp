@@ -188,11 +188,16 @@ graph(%x : Tensor):
             to_string(Reason::kWritesInPlace));
 }
 
-TEST(Storage, RefusesAWriteIntoWeights) {
-  auto source = source_of(R"(
+// Whether what is written comes from the input or is a constant.
+class StorageOfWeights : public testing::TestWithParam<const char*> {};
+
+TEST_P(StorageOfWeights, IsNotWrittenInto) {
+  auto source = source_of(std::string(R"(
 graph(%x : Tensor, %w : Tensor):
   %one : int = prim::Constant[value=1]()
-  %y : Tensor = aten::add_(%w, %x, %one)
+  %changed : Tensor = aten::add_(%w, )") +
+                              GetParam() + R"(, %one)
+  %y : Tensor = aten::mul(%x, %changed)
   return (%y))",
                           {1});
   const auto weight = noise({2, 3});
@@ -204,6 +209,8 @@ graph(%x : Tensor, %w : Tensor):
   EXPECT_EQ(refusal([&] { graph::straighten(source, noise({2, 3}), {}); }), to_string(Reason::kWritesInPlace));
   EXPECT_TRUE(at::equal(weight, kept));
 }
+
+INSTANTIATE_TEST_SUITE_P(Written, StorageOfWeights, testing::Values("%x", "%one"));
 
 TEST(Storage, AWriteIntoConstantsIsMadeAsItStands) {
   const std::string ir = R"(
