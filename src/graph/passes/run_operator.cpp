@@ -34,9 +34,9 @@ void check_no_number(const Node* node) {
   }
 }
 
-void run_step(Node* node, const Node* source, std::vector<c10::IValue>& stack, const Limits& limits) {
+void run_step(Trace& trace, Node* node, const Node* source, std::vector<c10::IValue>& stack) {
   try {
-    run_bounded(node, make_step(node), stack, limits);
+    run_bounded(node, make_step(node), stack, trace.options.limits, trace.budget);
   } catch (const Error& error) {
     throw ModelError(error.what(), error.reason());
   } catch (const std::exception& error) {
@@ -69,7 +69,7 @@ void run_operator(Trace& trace, Node* source) {
   }
   retarget_types(node, stack, trace.options);
   const auto arguments = stack;
-  run_step(node, source, stack, trace.options.limits);
+  run_step(trace, node, source, stack);
   if (constant_write) from_images = false;
   if (reads_shape_only(source)) from_pixels = false;
   if (from_pixels) check_no_number(source);
