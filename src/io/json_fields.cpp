@@ -11,12 +11,13 @@ using nlohmann::json;
 
 JsonFields::JsonFields(const json& object, std::string name) : object_(object), name_(std::move(name)) {
   if (!object_.is_object()) {
-    throw ModelError((name_.empty() ? "it" : "field '" + name_ + "'") + " must be a JSON object, {...}");
+    throw ModelError((name_.empty() ? "it" : "field '" + name_ + "'") + " must be a JSON object, {...}",
+                     Reason::kDamaged);
   }
 }
 
 void JsonFields::fail(const char* field, const std::string& expected) const {
-  throw ModelError("field '" + (name_.empty() ? "" : name_ + ".") + field + "' must be " + expected);
+  throw ModelError("field '" + (name_.empty() ? "" : name_ + ".") + field + "' must be " + expected, Reason::kDamaged);
 }
 
 bool JsonFields::has(const char* field) const {

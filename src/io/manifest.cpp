@@ -3,10 +3,10 @@
 #include <legrad/error.h>
 
 #include <algorithm>
-#include <string_view>
 #include <system_error>
 
 #include "io/json_fields.h"
+#include "io/parse_json.h"
 #include "io/read_file.h"
 
 namespace legrad::io {
@@ -16,27 +16,8 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 constexpr uint64_t kMaxManifest = uint64_t{16} << 20;
-constexpr int kMaxDepth = 64;
 constexpr int64_t kMaxImageSide = 1 << 14;
 constexpr int64_t kSchemaVersion = 1;
-
-json parse(const std::string& text) {
-  // Called for every value: stops a document of a million brackets before it becomes a million nested objects.
-  const auto limit_depth = [](int depth, json::parse_event_t, json&) {
-    if (depth > kMaxDepth) {
-      throw ModelError("it is nested more than " + std::to_string(kMaxDepth) + " deep");
-    }
-    return true;
-  };
-  try {
-    return json::parse(text, limit_depth);
-  } catch (const json::parse_error& error) {
-    const auto end = text.begin() + static_cast<std::ptrdiff_t>(std::min(error.byte, text.size()));
-    throw ModelError("it is no valid JSON in line " + std::to_string(1 + std::count(text.begin(), end, '\n')));
-  } catch (const json::exception&) {  // a number no double can hold
-    throw ModelError("it holds a number that is out of range");
-  }
-}
 
 Preprocessing preprocessing(const JsonFields& fields) {
   Preprocessing result;
@@ -83,14 +64,14 @@ fs::path file_in(const fs::path& folder, const JsonFields& fields, const char* f
   const fs::path root = fs::canonical(folder, error);
   fs::path file = error ? fs::path() : fs::canonical(root / name, error);
   if (error) {
-    throw ModelError(names + "is not there");
+    throw ModelError(names + "is not there", Reason::kDamaged);
   }
   const auto [end, ignored] = std::mismatch(root.begin(), root.end(), file.begin(), file.end());
   if (end != root.end()) {
-    throw ModelError(names + "lies outside the model's folder");
+    throw ModelError(names + "lies outside the model's folder", Reason::kNotAllowed);
   }
   if (!fs::is_regular_file(file, error)) {
-    throw ModelError(names + "is no file");
+    throw ModelError(names + "is no file", Reason::kDamaged);
   }
   return file;
 }
@@ -137,11 +118,11 @@ Bundle bundle(const fs::path& folder, const json& document) {
 Bundle read_manifest(const fs::path& folder) {
   const fs::path file = folder / "manifest.json";
   try {
-    return bundle(folder, parse(read_file(file, kMaxManifest, "manifest")));
+    return bundle(folder, parse_json(read_file(file, kMaxManifest, "manifest")));
   } catch (const ModelError& error) {
-    throw ModelError("manifest '" + file.string() + "': " + error.what());
+    throw ModelError("manifest '" + file.string() + "': " + error.what(), error.reason());
   } catch (const InputError& error) {
-    throw ModelError(error.what());
+    throw ModelError(error.what(), error.reason());
   }
 }
 

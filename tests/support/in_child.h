@@ -25,8 +25,9 @@ constexpr int64_t kKilobytesAllowed = 1 << 20;
 struct Outcome {
   enum class Kind { kDone, kModelError, kOtherError, kKilled } kind = Kind::kKilled;
   std::string message;
-  double seconds = 0;     ///< of processor time
-  int64_t kilobytes = 0;  ///< resident at the peak
+  Reason reason = Reason::kUnspecified;  ///< of a `ModelError`
+  double seconds = 0;                    ///< of processor time
+  int64_t kilobytes = 0;                 ///< resident at the peak
 };
 
 /// Works in this process, in `folder`, and writes the outcome's kind and message to `channel`.
@@ -42,7 +43,7 @@ struct Outcome {
     work();
     reply = "D";
   } catch (const ModelError& error) {
-    reply = std::string("M") + error.what();
+    reply = std::string("M") + static_cast<char>(error.reason()) + error.what();
   } catch (const std::exception& error) {
     reply = std::string("O") + error.what();
   }
@@ -102,6 +103,10 @@ inline Outcome in_child(const std::function<void()>& work, const std::filesystem
                    : reply[0] == 'M' ? Outcome::Kind::kModelError
                                      : Outcome::Kind::kOtherError;
     outcome.message = reply.substr(1);
+    if (outcome.kind == Outcome::Kind::kModelError) {
+      outcome.reason = static_cast<Reason>(outcome.message.at(0));
+      outcome.message.erase(0, 1);
+    }
   }
   return outcome;
 }

@@ -8,6 +8,9 @@
 #include <string_view>
 #include <unordered_set>
 
+#include "graph/ir/allowed_names.h"
+#include "graph/ir/argument_check.h"
+
 namespace legrad::graph {
 namespace {
 
@@ -66,8 +69,8 @@ std::optional<c10::OperatorHandle> dispatched(const c10::FunctionSchema& schema)
   return c10::Dispatcher::singleton().findSchema({schema.name(), schema.overload_name()});
 }
 
-[[noreturn]] void refuse(const Node* node, const std::string& why) {
-  throw ModelError("refused " + describe(node) + ": " + why);
+[[noreturn]] void refuse(const Node* node, const std::string& why, Reason reason) {
+  throw ModelError("refused " + describe(node) + ": " + why, reason);
 }
 
 bool returns_tensor(const c10::FunctionSchema& schema) {
@@ -120,8 +123,10 @@ void check_size(const Node* node, const IValue& value, const Limits& limits) {
     double bytes = static_cast<double>(tensor.element_size());
     for (const auto size : tensor.sizes()) bytes *= static_cast<double>(size);
     if (bytes > static_cast<double>(limits.bytes)) {
-      refuse(node, "its result would take " + std::to_string(static_cast<int64_t>(bytes / (1 << 20))) +
-                       " MiB; at most " + std::to_string(limits.bytes >> 20) + " MiB are allowed for one tensor");
+      refuse(node,
+             "its result would take " + std::to_string(static_cast<int64_t>(bytes / (1 << 20))) + " MiB; at most " +
+                 std::to_string(limits.bytes >> 20) + " MiB are allowed for one tensor",
+             Reason::kTooLarge);
     }
   } else if (value.isTensorList()) {
     for (const at::Tensor& tensor : value.toTensorVector()) check_size(node, tensor, limits);
@@ -131,7 +136,9 @@ void check_size(const Node* node, const IValue& value, const Limits& limits) {
 // Where shapes alone cannot tell (a kernel without a shape function), no number that could be a size may be huge.
 void check_numbers(const Node* node, const Stack& stack, const Limits& limits) {
   const auto check = [&](int64_t number) {
-    if (number > limits.bytes || number < -limits.bytes) refuse(node, "an argument of " + std::to_string(number));
+    if (number > limits.bytes || number < -limits.bytes) {
+      refuse(node, "an argument of " + std::to_string(number), Reason::kTooLarge);
+    }
   };
   for (const auto& value : stack) {
     if (value.isInt()) check(value.toInt());
@@ -141,7 +148,9 @@ void check_numbers(const Node* node, const Stack& stack, const Limits& limits) {
         check(number);
         product *= static_cast<double>(std::max<int64_t>(number, 1));
       }
-      if (product > static_cast<double>(limits.bytes)) refuse(node, "sizes whose product is too large");
+      if (product > static_cast<double>(limits.bytes)) {
+        refuse(node, "sizes whose product is too large", Reason::kTooLarge);
+      }
     }
   }
 }
@@ -164,54 +173,53 @@ void check_allowed(const Node* node) {
   const std::string_view name = kind.toUnqualString();
   if (kind.is_prim()) {
     if (is_plain_primitive(node)) return;
-    if (name == "SetAttr") refuse(node, "the model changes itself when it runs; export it in eval mode, with no state");
-    if (name == "PythonOp") refuse(node, "it calls Python; export the model without Python functions");
-    refuse(node, "it is not part of a pure forward; export with torch.jit.trace or torch.jit.script");
+    if (name == "SetAttr") {
+      refuse(node, "the model changes itself when it runs; export it in eval mode, with no state",
+             Reason::kWritesInPlace);
+    }
+    if (name == "PythonOp") {
+      refuse(node, "it calls Python; export the model without Python functions", Reason::kNotAllowed);
+    }
+    refuse(node, "it is not part of a pure forward; export with torch.jit.trace or torch.jit.script",
+           Reason::kNotAllowed);
   }
   if (!kind.is_aten()) {
     const std::string where = kind.ns().toUnqualString();
-    if (where == "quantized") refuse(node, "quantised models are not supported; export the model before quantising it");
-    refuse(node, "operators of \"" + where + "\" are unknown; export the model with plain torch operators");
+    if (where == "quantized") {
+      refuse(node, "quantised models are not supported; export the model before quantising it", Reason::kQuantised);
+    }
+    refuse(node, "operators of \"" + where + "\" are unknown; export the model with plain torch operators",
+           Reason::kNotAllowed);
   }
-  static const std::unordered_set<std::string_view> refused = {"save",
-                                                               "from_file",
-                                                               "_transformer_encoder_layer_fwd",
-                                                               "quantize_per_tensor",
-                                                               "quantize_per_channel",
-                                                               "dequantize",
-                                                               "manual_seed",
-                                                               "seed",
-                                                               "set_",
-                                                               "resize_",
-                                                               "requires_grad_",
-                                                               "retain_grad",
-                                                               "backward",
-                                                               "_backward",
-                                                               "wait",
-                                                               "get_gradients"};
   if (name == "_transformer_encoder_layer_fwd") {
     refuse(node,
            "a fused encoder layer hides its attention; export with gradients enabled, or with "
-           "torch.backends.mha.set_fastpath_enabled(False)");
+           "torch.backends.mha.set_fastpath_enabled(False)",
+           Reason::kUnknownAttention);
   }
-  if (refused.count(name) > 0) refuse(node, "it does more than compute tensors");
-  if (name == "dropout" || name == "feature_dropout" || name == "alpha_dropout" || name == "native_dropout") {
-    return;  // its training flag is looked at when it is met
+  if (name.starts_with("quantize") || name.starts_with("dequantize") || name.starts_with("fake_quantize")) {
+    refuse(node, "quantised models are not supported; export the model before quantising it", Reason::kQuantised);
   }
+  if (name == "save" || name == "from_file") refuse(node, "it touches files", Reason::kNotAllowed);
+  if (is_dropout(node)) return;  // its training flag is looked at when it is met
   const auto* found = node->maybeOperator();
-  if (!found) refuse(node, "this LibTorch does not know it");
+  if (!found) refuse(node, "this LibTorch does not know it", Reason::kNotAllowed);
   const auto& schema = found->schema();
   // Attention counts as random because of its dropout, which is looked at where the attention is.
   const bool attention = name == "scaled_dot_product_attention";
   if (const auto handle = dispatched(schema);
       !attention && handle && handle->hasTag(at::Tag::nondeterministic_seeded)) {
-    refuse(node, "it draws random numbers, so its result cannot be explained; export the model in eval mode");
+    refuse(node, "it draws random numbers, so its result cannot be explained; export the model in eval mode",
+           Reason::kTrainingMode);
+  }
+  if (!is_allowed_name(name)) {
+    refuse(node, "it is not among the operators that vision transformers are known to need", Reason::kNotAllowed);
   }
   for (const auto& result : schema.returns()) {
     // Texts of error messages are put together from pieces; nothing else makes text.
     const bool message = name == "format" || name == "add" || name == "str";
     if (result.type()->kind() == c10::TypeKind::StringType && !message) {
-      refuse(node, "a forward that computes text is not a vision model's");
+      refuse(node, "a forward that computes text is not a vision model's", Reason::kNotAllowed);
     }
   }
 }
@@ -239,17 +247,24 @@ std::string functional_name(const Node* node) {
   for (size_t i = 1; i < arguments.size(); ++i) only_first = only_first && !writes(arguments[i]);
   const bool in_place = name.size() > 1 && name.back() == '_' && name.substr(name.size() - 2) != "__";
   if (!only_first || !in_place || !arguments[0].type()->isSubtypeOf(*c10::TensorType::get())) {
-    refuse(node, "it writes into its arguments; export a model that does not change values in place");
+    refuse(node, "it writes into its arguments; export a model that does not change values in place",
+           Reason::kWritesInPlace);
   }
   return name.substr(0, name.size() - 1);
 }
 
-void run_bounded(const Node* node, const Step& step, Stack& stack, const Limits& limits) {
+bool is_dropout(const Node* node) {
+  return is_aten(node, "dropout") || is_aten(node, "feature_dropout") || is_aten(node, "alpha_dropout") ||
+         is_aten(node, "dropout_") || is_aten(node, "native_dropout");
+}
+
+void run_bounded(const Node* node, const Step& step, Stack& stack, const Limits& limits, Budget& budget) {
+  check_arguments(node, stack, limits.bytes / 8);
   if (const auto* schema = node->maybeSchema(); schema && node->kind().is_aten()) {
     if (is_aten(node, "mul") && stack.size() == 2 && stack[0].isList()) {
       const auto length = static_cast<double>(stack[0].toListRef().size());
       if (length * static_cast<double>(stack[1].toInt()) > static_cast<double>(limits.list_elements)) {
-        refuse(node, "a list of " + std::to_string(stack[1].toInt()) + " elements");
+        refuse(node, "a list of " + std::to_string(stack[1].toInt()) + " elements", Reason::kTooLarge);
       }
     }
     if (returns_tensor(*schema)) {
@@ -268,11 +283,14 @@ void run_bounded(const Node* node, const Step& step, Stack& stack, const Limits&
     }
   }
   step(stack);
+  budget.hold(node, stack);
   for (const auto& value : stack) {
     const bool grown = (value.isList() && static_cast<int64_t>(value.toListRef().size()) > limits.list_elements) ||
                        (value.isString() && static_cast<int64_t>(value.toStringRef().size()) > limits.list_elements);
-    if (grown)
-      refuse(node, "it makes a list or text of more than " + std::to_string(limits.list_elements) + " elements");
+    if (grown) {
+      refuse(node, "it makes a list or text of more than " + std::to_string(limits.list_elements) + " elements",
+             Reason::kTooLarge);
+    }
   }
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "graph/ir/budget.h"
 #include "graph/ir/ir.h"
 #include "graph/ir/program.h"
 
@@ -19,8 +20,8 @@ struct Limits {
   int64_t list_elements = 1 << 20;   ///< of one list
 };
 
-/// Throws `ModelError` unless a node is what a model's forward may hold: pure tensor operators of aten and the arithmetic
-/// of sizes around them. Judged by property (namespace, schema, purity, determinism), not by a list of what was seen.
+/// Throws `ModelError` unless a node is what a model's forward may hold: operators of aten that are on the list
+/// (allowed_names.h), none that draws random numbers, and the arithmetic of sizes around them.
 void check_allowed(const Node* node);
 
 /// Checks every node of a graph, those in branches and loops too.
@@ -33,7 +34,12 @@ bool reads_shape_only(const Node* node);
 /// for an operator that writes into nothing. Throws `ModelError` for any other kind of writing.
 std::string functional_name(const Node* node);
 
-/// Runs a node's step, after a dry run on shapes alone has shown that its results stay within the limits.
-void run_bounded(const Node* node, const Step& step, std::vector<c10::IValue>& stack, const Limits& limits);
+/// Runs a node's step, after its arguments were looked at and a dry run on shapes alone has shown that its results stay
+/// within the limits; what they take is charged to the budget.
+void run_bounded(const Node* node, const Step& step, std::vector<c10::IValue>& stack, const Limits& limits,
+                 Budget& budget);
+
+/// Whether a node leaves numbers out at random, in training mode.
+bool is_dropout(const Node* node);
 
 }  // namespace legrad::graph

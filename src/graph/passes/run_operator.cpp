@@ -72,9 +72,9 @@ bool has_shape_from_pixels(const Node* node, const KnownValues& known) {
                      [&](const Value* input) { return known.at(input).from_pixels; });
 }
 
-void run_step(Node* node, const Node* source, std::vector<c10::IValue>& stack, const Limits& limits) {
+void run_step(Trace& trace, Node* node, const Node* source, std::vector<c10::IValue>& stack) {
   try {
-    run_bounded(node, make_step(node), stack, limits);
+    run_bounded(node, make_step(node), stack, trace.options.limits, trace.budget);
   } catch (const Error& error) {
     throw ModelError(error.what(), error.reason());
   } catch (const std::exception& error) {
@@ -107,7 +107,7 @@ void run_operator(Trace& trace, Node* source) {
   }
   retarget_types(node, stack, trace.options);
   const auto arguments = stack;
-  run_step(node, source, stack, trace.options.limits);
+  run_step(trace, node, source, stack);
   // A device that a script names is the one it was written on; where the model is loaded says where it runs.
   for (auto& value : stack) {
     if (value.isDevice()) value = trace.options.device;

@@ -14,11 +14,6 @@ namespace {
 using c10::IValue;
 using torch::jit::Block;
 
-bool is_dropout(const Node* node) {
-  return is_aten(node, "dropout") || is_aten(node, "feature_dropout") || is_aten(node, "alpha_dropout") ||
-         is_aten(node, "dropout_") || is_aten(node, "native_dropout");
-}
-
 // For each value of a block, the block's own node that reads it last, in its inner blocks too.
 std::unordered_map<const Node*, std::vector<const Value*>> last_uses(const Block* block) {
   std::unordered_map<const Value*, const Node*> last;
@@ -64,6 +59,7 @@ class Straightener {
                            " operators for one image; a loop without end?",
                        Reason::kTooLarge);
     }
+    trace_.budget.check_time(node);
     switch (node->kind()) {
       case prim::Constant:
         return run_constant(node);
@@ -187,6 +183,14 @@ StraightenOptions bounded(StraightenOptions options, const at::Tensor& input) {
   return options;
 }
 
+Budget budget_for(const Source& source, const at::Tensor& input, const StraightenOptions& limited) {
+  int64_t parameters = 0;
+  for (const auto& weight : source.weights) {
+    parameters += static_cast<int64_t>(weight.storage().nbytes() / weight.element_size());
+  }
+  return Budget(limited.limits.bytes, parameters, input.numel());
+}
+
 void bind_arguments(Trace& trace, const Source& source, const at::Tensor& given) {
   const size_t given_at = input_argument(source);
   for (size_t i = 0; i < source.arguments.size(); ++i) {
@@ -209,7 +213,7 @@ StraightLine straighten(const Source& source, const at::Tensor& input, const Str
   const auto limited = bounded(options, input);
   StraightLine line;
   line.graph = std::make_shared<Graph>();
-  Trace trace{limited, line};
+  Trace trace{limited, line, budget_for(source, input, limited)};
   bind_arguments(trace, source, input);
   Straightener(trace).run(source.graph->block());
 

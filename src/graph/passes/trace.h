@@ -1,5 +1,6 @@
 #pragma once
 
+#include "graph/ir/budget.h"
 #include "graph/ir/line.h"
 #include "graph/passes/known.h"
 #include "graph/passes/storage.h"
@@ -11,6 +12,7 @@ namespace legrad::graph {
 struct Trace {
   const StraightenOptions& options;
   StraightLine& line;
+  Budget budget;
   KnownValues known{};
   FixedStorages fixed{};
 

@@ -10,6 +10,8 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "io/parse_json.h"
+
 namespace legrad::graph {
 namespace {
 
@@ -32,7 +34,7 @@ struct Tagged {
 
 Tagged tagged(const json& object) {
   if (!object.is_object() || object.size() != 1)
-    throw ModelError("an argument that is no union: " + object.dump().substr(0, 80));
+    throw ModelError("an argument that is no union: " + object.dump().substr(0, 80), Reason::kDamaged);
   return {object.begin().key(), object.begin().value()};
 }
 
@@ -50,7 +52,9 @@ std::string size_operator(const std::string& target) {
 
 Target operator_target(const std::string& target) {
   constexpr std::string_view kPrefix = "torch.ops.";
-  const auto refuse = [&](const std::string& why) { throw ModelError("refused " + target + ": " + why); };
+  const auto refuse = [&](const std::string& why) {
+    throw ModelError("refused " + target + ": " + why, Reason::kNotAllowed);
+  };
   if (target.rfind(kPrefix, 0) != 0) refuse("it is no torch operator");
   const auto rest = target.substr(kPrefix.size());
   const auto space_end = rest.find('.');
@@ -62,6 +66,15 @@ Target operator_target(const std::string& target) {
   if (space != "aten") refuse("expected operators of aten alone");
   const auto overload = rest.substr(name_end + 1);
   return {space + "::" + rest.substr(space_end + 1, name_end - space_end - 1), overload == "default" ? "" : overload};
+}
+
+// JSON within a text of the JSON; null where it is none.
+json parsed(const std::string& text) {
+  try {
+    return io::parse_json(text);
+  } catch (const Error&) {
+    return nullptr;
+  }
 }
 
 // Every name that an argument reads.
@@ -78,7 +91,7 @@ void collect_names(const json& value, std::unordered_set<std::string>& names) {
 
 class GraphReader {
  public:
-  GraphReader(const json& graph_module, const Pt2Weights& weights)
+  GraphReader(const json& graph_module, Pt2Weights& weights)
       : module_(graph_module), json_(graph_module.at("graph")), weights_(weights) {}
 
   Source read() {
@@ -106,7 +119,8 @@ class GraphReader {
       } else if (kind == "constant_input") {
         continue;  // written into the graph already
       } else {
-        throw ModelError("an input of kind " + kind + " (a custom object?); expected weights and images");
+        throw ModelError("an input of kind " + kind + " (a custom object?); expected weights and images",
+                         Reason::kOtherInput);
       }
     }
   }
@@ -115,7 +129,8 @@ class GraphReader {
     const auto [kind, value] = tagged(argument);
     const size_t index = user_inputs_++;
     if (kind != "as_tensor" && kind != "as_custom_obj") return;  // None or a number, written into the graph already
-    if (kind == "as_custom_obj") throw ModelError("an input that is a custom object; expected images, a tensor");
+    if (kind == "as_custom_obj")
+      throw ModelError("an input that is a custom object; expected images, a tensor", Reason::kOtherInput);
     const auto name = value.at("name").get<std::string>();
     Value* input = graph().addInput();
     input->setType(c10::TensorType::get());
@@ -194,7 +209,7 @@ class GraphReader {
     if (name == "aten::sym_size") name = "aten::size";
     if (name == "aten::sym_numel") name = "aten::numel";
     const auto handle = c10::Dispatcher::singleton().findSchema({name, overload});
-    if (!handle) throw ModelError("refused " + target + ": this LibTorch has no such operator");
+    if (!handle) throw ModelError("refused " + target + ": this LibTorch has no such operator", Reason::kNotAllowed);
     const auto& schema = handle->schema();
     Node* made = insert(name, arguments(node, schema, target), schema.returns().size());
     for (size_t i = 0; i < schema.returns().size(); ++i) made->outputs()[i]->setType(schema.returns()[i].type());
@@ -221,15 +236,17 @@ class GraphReader {
       } else if (declared.default_value()) {
         inputs.push_back(constant(*declared.default_value()));
       } else {
-        throw ModelError("refused " + target + ": it is given no \"" + declared.name() + "\"");
+        throw ModelError("refused " + target + ": it is given no \"" + declared.name() + "\"", Reason::kDamaged);
       }
     }
-    if (!given.empty()) throw ModelError("refused " + target + ": it has no argument \"" + given.begin()->first + "\"");
+    if (!given.empty())
+      throw ModelError("refused " + target + ": it has no argument \"" + given.begin()->first + "\"", Reason::kDamaged);
     return inputs;
   }
 
   void define_outputs(const json& outputs, Node* made) {
-    if (outputs.size() > made->outputs().size()) throw ModelError("an operator has more outputs than it can have");
+    if (outputs.size() > made->outputs().size())
+      throw ModelError("an operator has more outputs than it can have", Reason::kDamaged);
     for (size_t i = 0; i < outputs.size(); ++i) {
       const auto [kind, value] = tagged(outputs[i]);
       Value* output = made->outputs()[i];
@@ -242,7 +259,7 @@ class GraphReader {
         for (size_t k = 0; k < value.size(); ++k)
           define(value[k].at("name").get<std::string>(), unpacked->outputs()[k]);
       } else if (kind != "as_none") {
-        throw ModelError("an operator with an output of kind " + kind);
+        throw ModelError("an operator with an output of kind " + kind, Reason::kNotAllowed);
       }
     }
   }
@@ -257,7 +274,8 @@ class GraphReader {
     if (kind == "as_bool") return constant(value.get<bool>());
     if (kind == "as_string") return constant(value.get<std::string>());
     if (kind == "as_scalar_type") return constant(static_cast<int64_t>(scalar_type(value)));
-    if (kind == "as_layout" && value.get<int>() != kStrided) throw ModelError("a tensor that is not dense");
+    if (kind == "as_layout" && value.get<int>() != kStrided)
+      throw ModelError("a tensor that is not dense", Reason::kNotAllowed);
     if (kind == "as_layout") return constant(static_cast<int64_t>(c10::Layout::Strided));
     if (kind == "as_memory_format") return constant(memory_format(value));
     if (kind == "as_device") return constant(IValue(c10::Device(value.at("type").get<std::string>())));
@@ -298,8 +316,9 @@ class GraphReader {
       }
       return graph().insertNode(graph().createList(c10::OptionalType::ofTensor(), list))->output();
     }
-    throw ModelError("an operator with an argument of kind " + kind +
-                     " (a custom object or a graph?), which is not supported");
+    throw ModelError(
+        "an operator with an argument of kind " + kind + " (a custom object or a graph?), which is not supported",
+        Reason::kNotAllowed);
   }
 
   // A size that is a number, or the name of one.
@@ -333,7 +352,7 @@ class GraphReader {
     const auto text = value.get<std::string>();
     if (text == "Infinity") return std::numeric_limits<double>::infinity();
     if (text == "-Infinity") return -std::numeric_limits<double>::infinity();
-    throw ModelError("a number that is \"" + text.substr(0, 20) + "\"");
+    throw ModelError("a number that is \"" + text.substr(0, 20) + "\"", Reason::kDamaged);
   }
 
   static int64_t memory_format(const json& number) {
@@ -342,14 +361,15 @@ class GraphReader {
                                                               {3, c10::MemoryFormat::ChannelsLast3d},
                                                               {4, c10::MemoryFormat::Preserve}};
     const auto found = kFormats.find(number.get<int>());
-    if (found == kFormats.end()) throw ModelError("a memory format of number " + number.dump());
+    if (found == kFormats.end()) throw ModelError("a memory format of number " + number.dump(), Reason::kNotAllowed);
     return static_cast<int64_t>(found->second);
   }
 
   void read_outputs() {
     for (const auto& spec : module_.at("signature").at("output_specs")) {
       const auto kind = tagged(spec).kind;
-      if (kind != "user_output") throw ModelError("its forward does more than return a result (" + kind + ")");
+      if (kind != "user_output")
+        throw ModelError("its forward does more than return a result (" + kind + ")", Reason::kWritesInPlace);
     }
     const auto& all = json_.at("outputs");
     const auto names = output_names();
@@ -362,7 +382,7 @@ class GraphReader {
       outputs.push_back(find(value.at("name")));
       if (named) keys.push_back(constant(names[i]));
     }
-    if (outputs.empty()) throw ModelError("its forward returns no tensor");
+    if (outputs.empty()) throw ModelError("its forward returns no tensor", Reason::kNoSuitableOutput);
     if (named) {
       graph().registerOutput(
           graph()
@@ -380,11 +400,11 @@ class GraphReader {
     const auto& calls = module_.at("module_call_graph");
     if (calls.empty() || calls[0].at("signature").is_null()) return {};
     const auto text = calls[0].at("signature").value("out_spec", std::string());
-    const auto spec = json::parse(text, nullptr, /*allow_exceptions=*/false);
+    const auto spec = parsed(text);
     if (!spec.is_array() || spec.size() != 2 || !spec[1].is_object()) return {};
     const auto context = spec[1].find("context");
     if (context == spec[1].end() || !context->is_string()) return {};
-    const auto keys = json::parse(context->get<std::string>(), nullptr, false);
+    const auto keys = parsed(context->get<std::string>());
     std::vector<std::string> names;
     if (!keys.is_array()) return {};
     for (const auto& key : keys) {
@@ -407,7 +427,7 @@ class GraphReader {
   }
 
   [[noreturn]] static void refuse_arguments(const std::string& target) {
-    throw ModelError("refused " + target + ": its arguments do not fit it");
+    throw ModelError("refused " + target + ": its arguments do not fit it", Reason::kDamaged);
   }
 
   static void check_operator(Node* node, const std::string& target) {
@@ -421,18 +441,20 @@ class GraphReader {
   Value* constant(const IValue& value) { return graph().insertConstant(value); }
 
   void define(const std::string& name, Value* value) {
-    if (!values_.emplace(name, value).second) throw ModelError("two values are called \"" + name + "\"");
+    if (!values_.emplace(name, value).second)
+      throw ModelError("two values are called \"" + name + "\"", Reason::kDamaged);
   }
 
   Value* find(const json& name) const {
     const auto found = values_.find(name.get<std::string>());
-    if (found == values_.end()) throw ModelError("nothing is called \"" + name.get<std::string>() + "\"");
+    if (found == values_.end())
+      throw ModelError("nothing is called \"" + name.get<std::string>() + "\"", Reason::kDamaged);
     return found->second;
   }
 
   const json& module_;
   const json& json_;
-  const Pt2Weights& weights_;
+  Pt2Weights& weights_;
   Source source_;
   std::unordered_map<std::string, Value*> values_;
   size_t user_inputs_ = 0;
@@ -441,8 +463,6 @@ class GraphReader {
 
 }  // namespace
 
-Source read_graph(const json& graph_module, const Pt2Weights& weights) {
-  return GraphReader(graph_module, weights).read();
-}
+Source read_graph(const json& graph_module, Pt2Weights& weights) { return GraphReader(graph_module, weights).read(); }
 
 }  // namespace legrad::graph

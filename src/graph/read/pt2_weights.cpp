@@ -3,7 +3,11 @@
 #include <ATen/Functions.h>
 #include <legrad/error.h>
 
+#include <algorithm>
 #include <map>
+#include <memory>
+
+#include "io/parse_json.h"
 
 namespace legrad::graph {
 namespace {
@@ -13,9 +17,11 @@ using nlohmann::json;
 constexpr const char* kWeights = "data/weights/";
 constexpr const char* kConstants = "data/constants/";
 
-json config(caffe2::serialize::PyTorchStreamReader& reader, const std::string& record) {
-  return reader.hasRecord(record) ? read_json(reader, record).at("config") : json::object();
+json config(const Archive& archive, const std::string& record) {
+  return archive.has(record) ? read_json(archive, record).at("config") : json::object();
 }
+
+[[noreturn]] void damaged(const std::string& what) { throw ModelError(what, Reason::kDamaged); }
 
 std::vector<int64_t> numbers(const json& list, const std::string& name) {
   constexpr int64_t kMost = int64_t{1} << 40;
@@ -23,7 +29,7 @@ std::vector<int64_t> numbers(const json& list, const std::string& name) {
   for (const auto& entry : list) {
     all.push_back(entry.at("as_int").get<int64_t>());
     if (all.back() < 0 || all.back() > kMost) {
-      throw ModelError("weight " + name + " has a size or stride of " + std::to_string(all.back()));
+      damaged("weight " + name + " has a size or stride of " + std::to_string(all.back()));
     }
   }
   return all;
@@ -39,18 +45,27 @@ __int128 span(const std::vector<int64_t>& sizes, const std::vector<int64_t>& str
   return last + 1;
 }
 
+__int128 product(const std::vector<int64_t>& sizes) {
+  __int128 numbers = 1;
+  for (const int64_t size : sizes) {
+    if (size == 0) return 0;
+    numbers = std::min(numbers * size, __int128{1} << 62);
+  }
+  return numbers;
+}
+
 }  // namespace
 
-json read_json(caffe2::serialize::PyTorchStreamReader& reader, const std::string& record) {
-  constexpr size_t kMostBytes = size_t{256} << 20;
-  constexpr int kMostDepth = 64;
-  if (reader.getRecordSize(record) > kMostBytes) throw ModelError(record + " is larger than 256 MiB");
-  const auto [data, size] = reader.getRecord(record);
-  const auto* text = static_cast<const char*>(data.get());
-  return json::parse(text, text + size, [&](int depth, json::parse_event_t, json&) {
-    if (depth > kMostDepth) throw ModelError(record + " is nested too deeply");
-    return true;
-  });
+json read_json(const Archive& archive, const std::string& record) {
+  constexpr uint64_t kMostBytes = uint64_t{64} << 20;
+  if (archive.size(record) > kMostBytes) {
+    throw ModelError(record + " is larger than " + std::to_string(kMostBytes >> 20) + " MiB", Reason::kTooLarge);
+  }
+  try {
+    return io::parse_json(archive.text(record));
+  } catch (const Error& error) {
+    throw ModelError(record + ": " + error.what(), error.reason());
+  }
 }
 
 c10::ScalarType scalar_type(const json& number) {
@@ -58,26 +73,43 @@ c10::ScalarType scalar_type(const json& number) {
       {1, at::kByte}, {2, at::kChar},  {3, at::kShort},  {4, at::kInt},   {5, at::kLong},
       {6, at::kHalf}, {7, at::kFloat}, {8, at::kDouble}, {12, at::kBool}, {13, at::kBFloat16}};
   const auto found = kTypes.find(number.get<int>());
-  if (found == kTypes.end())
-    throw ModelError("dtype number " + number.dump() + " is not supported (quantised or complex?)");
+  if (found == kTypes.end()) {
+    throw ModelError("dtype number " + number.dump() + " is not supported (quantised or complex?)",
+                     Reason::kNotAllowed);
+  }
   return found->second;
 }
 
-Pt2Weights::Pt2Weights(caffe2::serialize::PyTorchStreamReader& reader)
-    : reader_(reader),
-      weights_(config(reader, std::string(kWeights) + "model_weights_config.json")),
-      constants_(config(reader, std::string(kConstants) + "model_constants_config.json")) {}
+Pt2Weights::Pt2Weights(const Archive& archive)
+    : archive_(archive),
+      weights_(config(archive, std::string(kWeights) + "model_weights_config.json")),
+      constants_(config(archive, std::string(kConstants) + "model_constants_config.json")) {}
 
-at::Tensor Pt2Weights::read(const std::string& name) const {
+at::Tensor Pt2Weights::numbers_of(const std::string& record, c10::ScalarType dtype) {
+  auto& bytes = records_[record];
+  if (!bytes.defined()) {
+    const auto size = static_cast<int64_t>(archive_.size(record));
+    auto data = std::make_shared<at::DataPtr>(archive_.bytes(record));
+    bytes = at::from_blob(
+        data->get(), {size}, [data](void*) {}, at::TensorOptions(at::kByte));
+  }
+  const auto width = static_cast<int64_t>(c10::elementSize(dtype));
+  return bytes.narrow(0, 0, bytes.numel() / width * width).view(dtype);
+}
+
+at::Tensor Pt2Weights::read(const std::string& name) {
   const bool weight = weights_.contains(name);
-  if (!weight && !constants_.contains(name)) throw ModelError("there is no weight \"" + name + "\" in it");
+  if (!weight && !constants_.contains(name)) damaged("there is no weight \"" + name + "\" in it");
   const auto& entry = (weight ? weights_ : constants_).at(name);
   const auto path = entry.at("path_name").get<std::string>();
   const bool plain = !path.empty() && path.find_first_of("/\\") == std::string::npos && path != "." && path != "..";
-  if (!plain) throw ModelError("weight " + name + " lies outside its folder: \"" + path + "\"");
+  if (!plain) {
+    throw ModelError("weight " + name + " lies outside its folder: \"" + path + "\"", Reason::kNotAllowed);
+  }
   if (entry.at("use_pickle").get<bool>()) {
-    throw ModelError("weight " + name +
-                     " is pickled (a tensor subclass?), and pickles are never read; export plain tensors");
+    throw ModelError(
+        "weight " + name + " is pickled (a tensor subclass?), and pickles are never read; export plain tensors",
+        Reason::kNotAllowed);
   }
   const auto& meta = entry.at("tensor_meta");
   const auto sizes = numbers(meta.at("sizes"), name);
@@ -85,16 +117,24 @@ at::Tensor Pt2Weights::read(const std::string& name) const {
   const auto offset = numbers(json::array({meta.at("storage_offset")}), name)[0];
   const auto dtype = scalar_type(meta.at("dtype"));
   const auto record = std::string(weight ? kWeights : kConstants) + path;
-  if (sizes.size() != strides.size()) throw ModelError("weight " + name + " has not as many strides as sizes");
-  if (!reader_.hasRecord(record)) throw ModelError("record " + record + " is missing");
-  const auto elements = static_cast<int64_t>(reader_.getRecordSize(record) / c10::elementSize(dtype));
-  if (offset + span(sizes, strides) > elements || static_cast<__int128>(c10::multiply_integers(sizes)) > elements) {
-    throw ModelError("weight " + name + " has more numbers than its " + std::to_string(reader_.getRecordSize(record)) +
-                     " bytes hold");
+  if (sizes.size() != strides.size()) damaged("weight " + name + " has not as many strides as sizes");
+  const auto all = numbers_of(record, dtype);
+  if (offset + span(sizes, strides) > all.numel() || product(sizes) > all.numel()) {
+    damaged("weight " + name + " has more numbers than its " + std::to_string(archive_.size(record)) + " bytes hold");
   }
-  const auto data = std::get<0>(reader_.getRecord(record));
-  const auto flat = at::from_blob(data.get(), {elements}, at::TensorOptions(dtype));
-  return flat.as_strided(sizes, strides, offset).clone(at::MemoryFormat::Contiguous);
+  auto& known = tensors_[record + meta.dump()];
+  if (known.defined()) return known;
+  known = at::empty({0}, all.options())
+              .set_(all.storage(), offset, sizes, strides);  // no view, whose writes autograd follows
+  if (!known.is_contiguous()) {
+    // Each weight in a layout of its own is fine; many copies of few bytes are not.
+    copied_ += static_cast<int64_t>(known.numel() * known.element_size());
+    if (copied_ > static_cast<int64_t>(archive_.file()->size())) {
+      throw ModelError("its weights would take more memory than the file has bytes", Reason::kTooLarge);
+    }
+    known = known.contiguous();
+  }
+  return known;
 }
 
 }  // namespace legrad::graph

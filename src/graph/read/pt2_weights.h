@@ -1,15 +1,17 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
-#include <caffe2/serialize/inline_container.h>
 
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
+
+#include "graph/read/archive.h"
 
 namespace legrad::graph {
 
 /// A record of an archive as JSON; its size and nesting are bounded.
-nlohmann::json read_json(caffe2::serialize::PyTorchStreamReader& reader, const std::string& record);
+nlohmann::json read_json(const Archive& archive, const std::string& record);
 
 /// torch.export's number for a dtype.
 c10::ScalarType scalar_type(const nlohmann::json& number);
@@ -17,15 +19,21 @@ c10::ScalarType scalar_type(const nlohmann::json& number);
 /// The weights, buffers and constants of a torch.export archive: raw bytes, with their sizes and strides in JSON.
 class Pt2Weights {
  public:
-  explicit Pt2Weights(caffe2::serialize::PyTorchStreamReader& reader);
+  explicit Pt2Weights(const Archive& archive);
 
-  /// By the name a parameter, buffer or constant has in the program. What it says of itself must fit its bytes.
-  at::Tensor read(const std::string& name) const;
+  /// By the name a parameter, buffer or constant has in the program. What it says of itself must fit its bytes. Weights
+  /// that are tied in the program, being the same numbers of one record, are one tensor.
+  at::Tensor read(const std::string& name);
 
  private:
-  caffe2::serialize::PyTorchStreamReader& reader_;
+  at::Tensor numbers_of(const std::string& record, c10::ScalarType dtype);
+
+  const Archive& archive_;
   nlohmann::json weights_;
   nlohmann::json constants_;
+  std::map<std::string, at::Tensor> records_;  ///< whole, each read once
+  std::map<std::string, at::Tensor> tensors_;  ///< by record and description
+  int64_t copied_ = 0;                         ///< bytes
 };
 
 }  // namespace legrad::graph
