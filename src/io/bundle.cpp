@@ -4,6 +4,7 @@
 #include <charconv>
 #include <system_error>
 
+#include "io/foreign_folder.h"
 #include "io/manifest.h"
 #include "io/nearest_names.h"
 
@@ -62,6 +63,10 @@ Bundle Bundle::open(const fs::path& folder_or_file) {
   }
   Bundle bundle;
   if (fs::is_directory(status)) {
+    const auto foreign = fs::exists(folder_or_file / "manifest.json", error) ? "" : io::foreign_folder(folder_or_file);
+    if (!foreign.empty()) {
+      throw ModelError("'" + folder_or_file.string() + "' has no manifest.json: " + foreign, Reason::kNotAModel);
+    }
     bundle = io::read_manifest(folder_or_file);
   } else if (fs::is_regular_file(status)) {
     bundle.vision = folder_or_file;

@@ -64,16 +64,5 @@ TEST(ForeignArchiveTest, TellsWeightsAndCompiledCodeFromGraphs) {
   EXPECT_EQ(foreign_archive({"m/models/model.json", "m/archive_format"}), "");
 }
 
-TEST_F(ForeignFileTest, NamesFolders) {
-  const auto touch = [&](const char* name) { std::ofstream(folder_.path() / name) << "x"; };
-  touch("config.json");
-  touch("model.safetensors");
-  expect_all(foreign_folder(folder_.path()), {"Hugging Face folder", "from_pretrained", "torch.jit.trace"});
-  touch("vit.pt2");
-  expect_all(foreign_folder(folder_.path()), {"one exported model", (folder_.path() / "vit.pt2").string()});
-  touch("vit.ts");
-  expect_all(foreign_folder(folder_.path()), {"several exported models", "vit.pt2", "vit.ts"});
-}
-
 }  // namespace
 }  // namespace legrad::graph

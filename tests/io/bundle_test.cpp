@@ -181,5 +181,19 @@ TEST_F(BundleTest, ChecksLabelsAndGridAgainstTheModel) {
   EXPECT_TRUE(contains(message_of<ModelError>([&] { bundle.check(structure); }), "6 labels, the model's output 7"));
 }
 
+TEST_F(BundleTest, NamesAFolderThatIsNoBundle) {
+  const auto refusal = [&] { return message_of<ModelError>([&] { Bundle::open(folder_ / "given"); }); };
+  fs::create_directory(folder_ / "given");
+  EXPECT_TRUE(contains(refusal(), "manifest"));
+  std::ofstream(folder_ / "given/config.json") << "{}";
+  std::ofstream(folder_ / "given/model.safetensors") << "x";
+  EXPECT_TRUE(contains(refusal(), "Hugging Face folder"));
+  EXPECT_TRUE(contains(refusal(), "torch.jit.trace"));
+  std::ofstream(folder_ / "given/vit.pt2") << "x";
+  EXPECT_TRUE(contains(refusal(), "give that: " + (folder_ / "given/vit.pt2").string()));
+  std::ofstream(folder_ / "given/vit.ts") << "x";
+  EXPECT_TRUE(contains(refusal(), "several exported models"));
+}
+
 }  // namespace
 }  // namespace legrad

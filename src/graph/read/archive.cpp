@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "graph/ir/ir.h"
+#include "graph/read/foreign_file.h"
 
 namespace legrad::graph {
 namespace {
@@ -39,6 +40,14 @@ void check_sizes(const std::vector<ZipEntry>& entries) {
   }
 }
 
+void check_is_model(const std::vector<ZipEntry>& entries) {
+  std::vector<std::string> names;
+  for (const auto& entry : entries) names.push_back(entry.name);
+  if (const auto foreign = foreign_archive(names); !foreign.empty()) {
+    throw ModelError("is no exported model: " + foreign, Reason::kNotAModel);
+  }
+}
+
 }  // namespace
 
 Archive::Archive(const std::filesystem::path& path)
@@ -46,6 +55,7 @@ Archive::Archive(const std::filesystem::path& path)
   try {
     auto entries = read_zip_directory(*file_);
     check_sizes(entries);
+    check_is_model(entries);
     records_ = in_folder(std::move(entries));
     std::vector<std::string> names;
     for (const auto& [name, entry] : records_) names.push_back(name);

@@ -160,32 +160,4 @@ std::string foreign_archive(const std::vector<std::string>& records) {
   return {};
 }
 
-std::string foreign_folder(const fs::path& folder) {
-  std::vector<std::string> models;
-  std::vector<std::string> names;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder, error)) {
-    names.push_back(entry.path().filename().string());
-    const auto extension = lower_case(entry.path().extension().string());
-    if (extension == ".pt" || extension == ".pt2" || extension == ".ts" || extension == ".torchscript") {
-      models.push_back(entry.path().string());
-    }
-  }
-  std::sort(models.begin(), models.end());
-  if (models.size() == 1) return "it holds one exported model; give that: " + models[0];
-  if (!models.empty()) {
-    std::string list;
-    for (const auto& model : models) list += (list.empty() ? "" : ", ") + model;
-    return "it holds several exported models; give one of them: " + list;
-  }
-  const bool weights = has_name(names, ".safetensors") || has_name(names, ".bin");
-  if (has_name(names, "config.json") && weights) {
-    return "it is a Hugging Face folder, which holds weights and no graph; export it: model = "
-           "transformers.AutoModelForImageClassification.from_pretrained(\"" +
-           folder.string() + "\"); " + kExport;
-  }
-  if (has_name(names, "saved_model.pb")) return other_runtime("it is a TensorFlow SavedModel");
-  return {};
-}
-
 }  // namespace legrad::graph

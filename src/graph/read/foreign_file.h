@@ -13,7 +13,4 @@ std::string foreign_file(const std::filesystem::path& file);
 /// The same for a zip archive, by the names of its records.
 std::string foreign_archive(const std::vector<std::string>& records);
 
-/// The same for a folder without a manifest, by the names of its files.
-std::string foreign_folder(const std::filesystem::path& folder);
-
 }  // namespace legrad::graph

@@ -1,13 +1,19 @@
 #include "graph/read/open.h"
 
+#include <legrad/error.h>
+
 #include "graph/ir/operators.h"
 #include "graph/read/archive.h"
+#include "graph/read/foreign_file.h"
 #include "graph/read/pt2.h"
 #include "graph/read/torchscript.h"
 
 namespace legrad::graph {
 
 Source open_source(const std::filesystem::path& file) {
+  if (const auto foreign = foreign_file(file); !foreign.empty()) {
+    throw ModelError("\"" + file.string() + "\" is no exported model: " + foreign, Reason::kNotAModel);
+  }
   const Archive archive(file);
   auto source = archive.kind() == ArchiveKind::kExportedProgram ? read_program(archive) : read_torchscript(archive);
   check_allowed(*source.graph);
