@@ -13,8 +13,9 @@
 
 namespace legrad {
 
-/// row · X for a row [B, M] in double and a matrix X [B, M, N] as large as an attention map, of which `rows(first, count)`
-/// gives some rows [B, count, N] at a time. Rows of X outside [begin, end) are not looked at. Returns [B, N] in double.
+/// row · X for a row [B, M] in double and a matrix X [B, M, N] as large as an attention map, of which `rows(first,
+/// count)` gives some rows [B, count, N] at a time. Rows of X outside [begin, end) are not looked at. Returns [B, N] in
+/// double.
 template <class Rows>
 at::Tensor row_times(const at::Tensor& row, const Attention& attention, const Rows& rows, int64_t begin, int64_t end) {
   auto product = at::zeros({attention.batch(), attention.tokens()}, row.options());

@@ -10,7 +10,8 @@
 #include <utility>
 #include <vector>
 
-/// HiResCAM (Draelos & Carin, 2020) on the tokens of one block: map_j = relu(1/d Σ_c ∂s/∂Z_{j,c} Z_{j,c}), patches j only.
+/// HiResCAM (Draelos & Carin, 2020) on the tokens of one block: map_j = relu(1/d Σ_c ∂s/∂Z_{j,c} Z_{j,c}), patches j
+/// only.
 class HiResCamRun : public legrad::MethodRun, public legrad::BackwardWatcher {
  public:
   HiResCamRun(std::shared_ptr<const legrad::Structure> structure, int64_t block)
