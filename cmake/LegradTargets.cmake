@@ -9,6 +9,12 @@ function(legrad_compile_options target)
     "$<$<CXX_COMPILER_ID:GNU>:-Wno-array-bounds;-Wno-maybe-uninitialized;-Wno-restrict;-Wno-stringop-overflow>"
     $<$<BOOL:${LEGRAD_WARNINGS_AS_ERRORS}>:-Werror>
     -fopenmp)
+  if(LEGRAD_SANITIZE)
+    # LibTorch does not export the type information that `vptr` compares.
+    target_compile_options(${target} PRIVATE
+      -fsanitize=${LEGRAD_SANITIZE} -fno-sanitize=vptr -fno-omit-frame-pointer -D_GLIBCXX_ASSERTIONS)
+    target_link_options(${target} PRIVATE -fsanitize=${LEGRAD_SANITIZE})
+  endif()
 endfunction()
 
 # Sources that include much of torch take half a minute each; with its headers precompiled they take seconds. The
@@ -35,4 +41,10 @@ function(legrad_add_program target)
   set_target_properties(${target} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin"
     INSTALL_RPATH "$<TARGET_FILE_DIR:legrad::torch>")
+  if(LEGRAD_SANITIZE)
+    target_sources(${target} PRIVATE ${PROJECT_SOURCE_DIR}/tests/sanitizers/options.cpp)
+    set_source_files_properties(${PROJECT_SOURCE_DIR}/tests/sanitizers/options.cpp PROPERTIES
+      SKIP_PRECOMPILE_HEADERS ON
+      COMPILE_DEFINITIONS LEGRAD_SUPPRESSIONS="${PROJECT_SOURCE_DIR}/tests/sanitizers")
+  endif()
 endfunction()

@@ -8,7 +8,7 @@ For every picture and every class in it, a method's map for that class is held a
   mIoU          mean of that and of the background's IoU
 
 Three rows say what the figures are worth: raw attention (the same map for every class), a random map and a blob in the
-middle of the picture, which know nothing. Maps come from the program (--program build/legrad, run once a class), from
+middle of the picture, which know nothing. Maps come from the program (--program build/bin/legrad, run once a class), from
 plain PyTorch autograd (--python), or from folders of PICTURE.npy, [K, H, W], the picture's classes in the order of their
 first annotation (--maps NAME=DIR).
 """
@@ -36,12 +36,11 @@ from pycocotools.coco import COCO
 from emoji_scenes.metrics import clustered_mean, ious_at_mean, points_at
 from emoji_scenes.reference_maps import MapMaker, ReferenceModel, centred_blob, random_map, resize
 
-# Name of a row: arguments of the program, and (where plain autograd is offered) LeGrad's readout.
-METHODS: dict[str, tuple[list[str], str | None]] = {
-    "legrad-token-mean": (["--method", "legrad", "--readout", "token_mean"], "token_mean"),
-    "legrad-model": (["--method", "legrad", "--readout", "model"], "model"),
-    "legrad-auto": (["--method", "legrad", "--readout", "auto"], None),
-    "chefer-cam": (["--method", "chefer_cam"], None),
+# Name of a row: the method as the program's --method spells it, and (where plain autograd is offered) LeGrad's readout.
+METHODS: dict[str, tuple[str, str | None]] = {
+    "legrad-token-mean": ("legrad/readout=token_mean", "token_mean"),
+    "legrad-model": ("legrad/readout=model", "model"),
+    "chefer-cam": ("chefer_cam", None),
 }
 
 
@@ -178,7 +177,7 @@ def make_rows(
         for name in options.methods:
             folder = (options.keep or scratch) / name
             folder.mkdir(parents=True, exist_ok=True)
-            command = [str(options.program), "explain", "--model", str(options.model), *METHODS[name][0]]
+            command = [str(options.program), "explain", "--model", str(options.model), "--method", METHODS[name][0]]
             rows[name] = ProgramMaps(command, pictures, folder)
     if options.python:
         for name, (_, readout) in METHODS.items():

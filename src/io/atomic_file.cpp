@@ -49,7 +49,8 @@ class Temporary {
   }
 
   void write(std::string_view bytes) {
-    if (std::fwrite(bytes.data(), 1, bytes.size(), stream_) != bytes.size()) {
+    // What is empty, as a tensor without elements, need not have an address.
+    if (!bytes.empty() && std::fwrite(bytes.data(), 1, bytes.size(), stream_) != bytes.size()) {
       fail(file_, last_error());
     }
   }

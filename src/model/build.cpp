@@ -2,20 +2,14 @@
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Functions.h>
-#include <torch/csrc/jit/ir/constants.h>
-
-#include <unordered_set>
 
 #include "graph/passes/cut.h"
-#include "graph/passes/free_sizes.h"
-#include "graph/passes/rewrite.h"
-#include "graph/passes/stream.h"
+#include "graph/passes/lower.h"
 #include "model/measure.h"
 
 namespace legrad::model {
 namespace {
 
-using graph::Node;
 using graph::Value;
 
 // Images of noise, the same every time.
@@ -25,27 +19,27 @@ at::Tensor example_images(int64_t batch, ImageSize size, int64_t channels, c10::
   return at::randn({batch, channels, size.height, size.width}, generator).to(device, dtype);
 }
 
-Network::Cut cut_attention(const graph::StraightLine& line, const graph::Site& site, Value* tokens, Value* out,
-                           const std::string& name) {
-  Network::Cut cut;
+AttentionStage cut_attention(const graph::StraightLine& line, const graph::AttentionSite& site, Value* tokens,
+                             Value* out, const std::string& name) {
+  AttentionStage stage;
   std::vector<Value*> parts = {site.query(), site.key(), site.value(), site.context()};
   if (site.mask()) parts.push_back(site.mask());
-  cut.attend = graph::cut(line, {tokens}, parts, name + ", attention");
-  cut.tail = graph::cut(line, {site.context(), tokens}, {out}, name + ", after attention");
-  cut.scale = site.scale;
-  cut.mask = site.mask() != nullptr;
+  stage.attend = graph::cut(line, {tokens}, parts, name + ", attention");
+  stage.tail = graph::cut(line, {site.context(), tokens}, {out}, name + ", after attention");
+  stage.scale = site.scale;
+  stage.mask = site.mask() != nullptr;
   const auto& context = line.facts.at(site.context()).sizes;
   const int64_t batch = line.facts.at(tokens).sizes[0];
-  cut.merged = context[0] == 1 && batch != 1;
-  return cut;
+  stage.heads_in_batch = context[0] == 1 && batch != 1;
+  return stage;
 }
 
 void cut_stages(Network& network, const graph::StraightLine& line, const graph::Anatomy& anatomy) {
   const auto& tokens = anatomy.tokens;
-  Value* patches = line.images();
+  Value* patches = line.input();
   if (anatomy.patches) {
     patches = anatomy.patches;
-    network.patchify = graph::cut(line, {line.images()}, {patches}, "the patch embedding");
+    network.patchify = graph::cut(line, {line.input()}, {patches}, "the patch embedding");
   }
   network.embed = graph::cut(line, {patches}, {tokens.front()}, "the embedding of patches");
   for (size_t l = 0; l < anatomy.blocks.size(); ++l) {
@@ -64,17 +58,18 @@ void cut_stages(Network& network, const graph::StraightLine& line, const graph::
 }
 
 // The pooler as the published code runs it: without the final norm. Changes the line.
-void cut_published(Network& network, const graph::StraightLine& line, const graph::Anatomy& anatomy) {
+void cut_published(Network& network, graph::Lowered& lowered) {
+  auto& anatomy = lowered.anatomy;
   if (!anatomy.final_norm) return;
-  anatomy.final_norm->outputs()[0]->replaceAllUsesWith(anatomy.final_norm->input(0));
-  network.published_pooler =
-      cut_attention(line, anatomy.poolers[0], anatomy.tokens.back(), line.result(), "the published pooler");
+  graph::skip_final_norm(anatomy);
+  network.published_pooler = cut_attention(lowered.line, anatomy.poolers[0], anatomy.tokens.back(),
+                                           lowered.line.result(), "the published pooler");
 }
 
 void describe_graph(Structure& structure, const graph::StraightLine& line, const graph::Anatomy& anatomy) {
   const auto sizes = [&](const Value* value) { return line.facts.at(value).sizes; };
   const auto tokens = sizes(anatomy.tokens[0]);
-  const auto heads = [&](const graph::Site& site) {
+  const auto heads = [&](const graph::AttentionSite& site) {
     const auto value = sizes(site.value());
     return value[0] == 1 && tokens[0] != 1 && value[1] % tokens[0] == 0 && sizes(site.context())[0] == 1
                ? value[1] / tokens[0]
@@ -93,13 +88,7 @@ void describe_graph(Structure& structure, const graph::StraightLine& line, const
     structure.pooler_heads = heads(anatomy.poolers[0]);
     structure.pooler_queries = sizes(anatomy.poolers[0].query())[2];
   }
-  std::unordered_set<const void*> seen;
-  for (const Node* node : line.graph->nodes()) {
-    if (node->kind() != graph::prim::Constant) continue;
-    const auto constant = torch::jit::toIValue(node->output());
-    if (!constant || !constant->isTensor() || constant->toTensor().dim() == 0) continue;
-    if (seen.insert(constant->toTensor().data_ptr()).second) structure.parameters += constant->toTensor().numel();
-  }
+  structure.parameters = graph::count_parameters(line);
 }
 
 }  // namespace
@@ -107,14 +96,8 @@ void describe_graph(Structure& structure, const graph::StraightLine& line, const
 std::shared_ptr<Network> build(const graph::Source& source, int64_t batch, ImageSize size, int64_t channels,
                                const graph::StraightenOptions& straighten) {
   const auto images = example_images(batch, size, channels, straighten.device, straighten.to_dtype);
-  auto line = graph::straighten(source, images, straighten);
-  graph::unfold_einsum(line);
-  graph::free_sizes(line);
-  auto as_source = graph::as_source(line, source.description);
-  const auto forms = graph::gather_attention(line);
-  const auto anatomy = graph::find_anatomy(line, forms);
+  auto lowered = graph::lower(source, images, straighten);
   auto network = std::make_shared<Network>();
-  network->line = std::make_shared<const graph::Source>(std::move(as_source));
   auto& structure = network->structure;
   structure.image =
       ImageInput{.size = size, .channels = channels, .grid = {}, .prefix_tokens = 0, .patch_positions = {}};
@@ -122,10 +105,11 @@ std::shared_ptr<Network> build(const graph::Source& source, int64_t batch, Image
   structure.dtype = straighten.to_dtype;
   structure.device = straighten.device;
   structure.exporter = source.description;
-  describe_graph(structure, line, anatomy);
-  cut_stages(*network, line, anatomy);
-  cut_published(*network, line, anatomy);
-  measure(*network, images, line.output);
+  describe_graph(structure, lowered.line, lowered.anatomy);
+  cut_stages(*network, lowered.line, lowered.anatomy);
+  cut_published(*network, lowered);
+  network->line = std::make_shared<const graph::Source>(std::move(lowered.snapshot));
+  measure(*network, images, lowered.line.output);
   return network;
 }
 

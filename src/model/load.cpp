@@ -2,11 +2,12 @@
 
 #include <legrad/error.h>
 
-#include <functional>
 #include <map>
+#include <optional>
+#include <utility>
 
+#include "graph/passes/anatomy.h"
 #include "graph/passes/input_size.h"
-#include "graph/passes/rewrite.h"
 #include "graph/passes/straighten.h"
 #include "graph/read/open.h"
 #include "model/build.h"
@@ -15,8 +16,6 @@
 
 namespace legrad::model {
 namespace {
-
-using graph::Node;
 
 c10::ScalarType dtype_of(const std::vector<at::Tensor>& weights) {
   std::map<c10::ScalarType, int64_t> numbers;
@@ -30,84 +29,90 @@ c10::ScalarType dtype_of(const std::vector<at::Tensor>& weights) {
   return most.first;
 }
 
-void check_has_attention(const graph::Graph& graph) {
-  bool found = false;
-  const std::function<void(const torch::jit::Block*)> visit = [&](const torch::jit::Block* block) {
-    for (const Node* node : block->nodes()) {
-      for (const char* name : {"scaled_dot_product_attention", "softmax", "_softmax", "_native_multi_head_attention"}) {
-        found = found || graph::is_aten(node, name);
-      }
-      for (const auto* inner : node->blocks()) visit(inner);
-    }
-  };
-  visit(graph.block());
-  if (!found) {
-    throw ModelError(
-        "no self-attention was found in the model: it is no vision transformer (a CNN?); expected blocks of softmax "
-        "attention over patch tokens");
-  }
-}
-
-}  // namespace
-
-std::shared_ptr<const Network> load_network(const std::filesystem::path& file, const LoadOptions& options) {
-  const GradScope scope(false);
-  auto source = graph::open_source(file);
-  check_has_attention(*source.graph);
-  graph::unfuse_attention(*source.graph);
+graph::StraightenOptions straighten_options(const graph::Source& source, const LoadOptions& options) {
   graph::StraightenOptions straighten;
   straighten.output = options.output;
   straighten.device = options.device;
   straighten.from_dtype = dtype_of(source.weights);
   straighten.to_dtype = options.dtype.value_or(straighten.from_dtype);
   if (!c10::isFloatingType(straighten.to_dtype)) throw InputError("the model's dtype must be a floating type");
-  graph::convert(source, straighten.device, straighten.from_dtype, straighten.to_dtype);
+  return straighten;
+}
 
-  const auto hint = graph::input_hint(source);
-  const auto build_at = [&](ImageSize size) -> std::shared_ptr<const Network> {
-    try {
-      return build(source, 2, size, hint.channels, straighten);
-    } catch (const graph::ExecutionError&) {  // perhaps the file holds a batch of one image
-      return build(source, 1, size, hint.channels, straighten);
+// Tries a model at one size after another. Only a run that fails says that a size was wrong; what is refused at one size is
+// refused at all, and the refusal is thrown on.
+class SizeFinder {
+ public:
+  SizeFinder(const graph::Source& source, const graph::StraightenOptions& straighten)
+      : source_(source), straighten_(straighten), hint_(graph::input_hint(source)) {}
+
+  // At the size the caller gives; where the model fails on that, it is resized from its own.
+  std::shared_ptr<const Network> build_at(ImageSize size) const {
+    if (size.height < 1 || size.width < 1) throw InputError("the input size must be positive");
+    const auto given = attempt(size);
+    if (given.network) return given.network;
+    const auto own = attempt_own();
+    if (!own) throw graph::ExecutionError(*given.failure);
+    return resize(*own, size);
+  }
+
+  // At the size that the model's file or weights tell.
+  std::shared_ptr<const Network> build_at_own() const {
+    if (!hint_.patches) {
+      throw ModelError(
+          "no patch embedding was found (a convolution over images [B, C, H, W]); expected a vision tower that takes "
+          "images",
+          Reason::kOtherInput);
     }
+    if (auto network = attempt_own()) return network;
+    // Nothing tells the size. A common one shows whether the model could be explained at all; if so, ask.
+    attempt({224, 224});
+    throw ModelError(
+        "the input size cannot be told from the model (no position embedding was found, or it fits no square grid); "
+        "give the size of its images (LoadOptions::input_size)",
+        Reason::kSizeUnknown);
+  }
+
+ private:
+  struct Attempt {
+    std::shared_ptr<const Network> network;
+    std::optional<graph::ExecutionError> failure;  // where there is no network
   };
-  const auto build_at_own_size = [&]() -> std::shared_ptr<const Network> {
-    // Only a run that fails says that a size was wrong; what is refused at one size is refused at all.
-    for (const auto& size : hint.candidates) {
+
+  Attempt attempt(ImageSize size) const {
+    std::optional<graph::ExecutionError> failure;
+    for (const int64_t batch : {2, 1}) {  // perhaps the file holds a batch of one image
       try {
-        return build_at(size);
-      } catch (const graph::ExecutionError&) {
+        return {build(source_, batch, size, hint_.channels, straighten_), std::nullopt};
+      } catch (const graph::ExecutionError& error) {
+        failure = error;
       }
     }
-    return nullptr;
-  };
-  if (options.input_size) {
-    if (options.input_size->height < 1 || options.input_size->width < 1)
-      throw InputError("the input size must be positive");
-    try {
-      return build_at(*options.input_size);
-    } catch (const graph::ExecutionError&) {
-      const auto own = build_at_own_size();
-      if (!own) throw;
-      return resize(*own, *options.input_size);
+    return {nullptr, failure};
+  }
+
+  std::shared_ptr<const Network> attempt_own() const {
+    for (const auto& size : hint_.candidates) {
+      if (auto found = attempt(size).network) return found;
     }
+    return nullptr;
   }
-  if (!hint.patches) {
-    throw ModelError(
-        "no patch embedding was found (a convolution over images [B, C, H, W]); expected a vision tower that takes "
-        "images");
-  }
-  if (auto network = build_at_own_size()) return network;
-  // Nothing tells the size. A common one shows whether the model could be explained at all; if so, ask.
-  constexpr ImageSize kCommon{224, 224};
-  try {
-    build_at(kCommon);
-  } catch (const graph::ExecutionError&) {
-  }
-  throw ModelError(
-      "the input size cannot be told from the model (no position embedding was found, or it fits no square grid); pass "
-      "it: "
-      "--size HxW on the command line, LoadOptions::input_size in C++");
+
+  const graph::Source& source_;
+  const graph::StraightenOptions& straighten_;
+  graph::InputHint hint_;
+};
+
+}  // namespace
+
+std::shared_ptr<const Network> load_network(const std::filesystem::path& file, const LoadOptions& options) {
+  const GradScope scope(false);
+  auto source = graph::open_source(file);
+  graph::check_has_attention(source);
+  const auto straighten = straighten_options(source, options);
+  graph::convert(source, straighten.device, straighten.from_dtype, straighten.to_dtype);
+  const SizeFinder sizes(source, straighten);
+  return options.input_size ? sizes.build_at(*options.input_size) : sizes.build_at_own();
 }
 
 }  // namespace legrad::model

@@ -4,13 +4,13 @@
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
 #include <legrad/error.h>
-#include <torch/csrc/autograd/autograd.h>
 
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 #include <sstream>
 
+#include "graph/ir/tape.h"
 #include "model/grad_scope.h"
 #include "model/rows.h"
 
@@ -177,14 +177,12 @@ class Measurement {
   }
 
   std::vector<int64_t> rows_with_gradient() const {
-    const GradScope scope(true);
-    const auto tokens = last_tokens_.detach().clone().requires_grad_();
-    const auto output = network_.run_readout(tokens);
-    const auto score = (output * direction(output)).sum();
-    if (!score.requires_grad()) throw ModelError("no gradient leads from the model's output to its tokens");
-    const auto gradient = torch::autograd::grad({score}, {tokens}, {}, std::nullopt, false, /*allow_unused=*/true)[0];
+    const auto tape = network_.record_readout(last_tokens_);
+    const auto& output = tape.outputs()[0];
+    if (!output.requires_grad())
+      throw ModelError("no gradient leads from the model's output to its tokens", Reason::kNotDifferentiable);
+    const auto gradient = tape.pull({direction(output).expand_as(output)})[0];
     std::vector<int64_t> rows;
-    if (!gradient.defined()) return rows;
     const auto seen = gradient[0].ne(0).any(-1).cpu();
     for (int64_t row = 0; row < structure_.tokens; ++row) {
       if (seen[row].item<bool>()) rows.push_back(row);
@@ -217,7 +215,7 @@ class Measurement {
     const GradScope scope(true);
     const auto leaf = context.detach().clone().requires_grad_();
     const auto output = network_.run_readout(network_.run_tail(network_.blocks.back(), leaf, tokens));
-    return torch::autograd::grad({(output * direction(output)).sum()}, {leaf})[0];
+    return graph::Tape({output}, {leaf}).pull({direction(output).expand_as(output)})[0];
   }
 
   Network& network_;

@@ -41,23 +41,27 @@ at::Tensor Network::run_readout(const at::Tensor& tokens) const {
   return run(readout, {tokens, image_sizes(tokens.size(0))})[0];
 }
 
-Attended Network::attend(const Cut& cut, const at::Tensor& tokens) const {
+graph::Tape Network::record_readout(const at::Tensor& tokens) const {
+  return readout.record({tokens, image_sizes(tokens.size(0))}, {0});
+}
+
+Attended Network::attend(const AttentionStage& stage, const at::Tensor& tokens) const {
   const int64_t batch = tokens.size(0);
   constexpr size_t kMask = 4;
-  auto parts = run(cut.attend, {tokens, image_sizes(batch)}, kMask);
+  auto parts = run(stage.attend, {tokens, image_sizes(batch)}, kMask);
   const auto by_head = [&](const at::Tensor& part) {
-    if (cut.merged) return part.reshape({batch, part.size(1) / batch, part.size(2), part.size(3)});
+    if (stage.heads_in_batch) return part.reshape({batch, part.size(1) / batch, part.size(2), part.size(3)});
     return part.size(0) == batch ? part : part.expand({batch, -1, -1, -1});
   };
   Attended attended;
   attended.context = by_head(parts[3]);
   attended.attention = {by_head(parts[0]).detach(), by_head(parts[1]).detach(), by_head(parts[2]).detach(),
-                        cut.mask ? parts[kMask].detach() : at::Tensor(), cut.scale};
+                        stage.mask ? parts[kMask].detach() : at::Tensor(), stage.scale};
   return attended;
 }
 
-at::Tensor Network::run_tail(const Cut& cut, const at::Tensor& context, const at::Tensor& tokens) const {
-  return run(cut.tail, {as_in_model(cut, context), tokens, image_sizes(tokens.size(0))})[0];
+at::Tensor Network::run_tail(const AttentionStage& stage, const at::Tensor& context, const at::Tensor& tokens) const {
+  return run(stage.tail, {as_in_model(stage, context), tokens, image_sizes(tokens.size(0))})[0];
 }
 
 Network::TailAndMean Network::run_tail_with_mean(const Block& block, const at::Tensor& context,
@@ -70,8 +74,8 @@ Network::TailAndMean Network::run_tail_with_mean(const Block& block, const at::T
   return {outputs[0], outputs[1]};
 }
 
-at::Tensor Network::as_in_model(const Cut& cut, const at::Tensor& context) {
-  return cut.merged ? context.flatten(0, 1).unsqueeze(0) : context;
+at::Tensor Network::as_in_model(const AttentionStage& stage, const at::Tensor& context) {
+  return stage.heads_in_batch ? context.flatten(0, 1).unsqueeze(0) : context;
 }
 
 }  // namespace legrad::model

@@ -20,18 +20,20 @@ struct Attended {
   at::Tensor context;  ///< O [B, h, M, e]
 };
 
+/// One attention of the model, cut before it and behind it.
+struct AttentionStage {
+  graph::Program attend;  ///< Z -> Q, K, V, O (, mask)
+  graph::Program tail;    ///< O, Z -> Z' (for a pooler: the output)
+  double scale = 1;
+  bool mask = false;
+  bool heads_in_batch = false;  ///< the model keeps O as [1, B·h, N, e]
+};
+
 /// A vision transformer cut into stages. Knows how to run each, and nothing of explanations. All tensors are on the
 /// model's device and of its dtype.
 class Network {
  public:
-  struct Cut {
-    graph::Program attend;  ///< Z -> Q, K, V, O (, mask)
-    graph::Program tail;    ///< O, Z -> Z' (for a pooler: the output)
-    double scale = 1;
-    bool mask = false;
-    bool merged = false;  ///< the model keeps O as [1, B·h, N, e]
-  };
-  struct Block : Cut {
+  struct Block : AttentionStage {
     graph::Program tail_with_mean;  ///< O, Z -> Z', mean of Z' over its tokens [B, 1, d]
   };
 
@@ -42,16 +44,18 @@ class Network {
   graph::Program embed;     ///< what `patchify` gives, or else the images -> Z^0
   graph::Program readout;   ///< Z^L -> output [B, C]
   std::vector<Block> blocks;
-  std::optional<Cut> pooler;
-  std::optional<Cut> published_pooler;  ///< the same without the model's final norm
+  std::optional<AttentionStage> pooler;
+  std::optional<AttentionStage> published_pooler;  ///< the same without the model's final norm
 
   at::Tensor run_embed(const at::Tensor& images) const;
   at::Tensor run_patchify(const at::Tensor& images) const;  ///< the images themselves where there is no such program
   at::Tensor run_embed_patches(const at::Tensor& patches) const;
   at::Tensor run_readout(const at::Tensor& tokens) const;
-  Attended attend(const Cut& cut, const at::Tensor& tokens) const;
+  /// The readout of one image's tokens, with a tape from the output to them.
+  graph::Tape record_readout(const at::Tensor& tokens) const;
+  Attended attend(const AttentionStage& stage, const at::Tensor& tokens) const;
   /// The tail of a block or pooler. `context` and `tokens` may hold a choice of rows, the same in both.
-  at::Tensor run_tail(const Cut& cut, const at::Tensor& context, const at::Tensor& tokens) const;
+  at::Tensor run_tail(const AttentionStage& stage, const at::Tensor& context, const at::Tensor& tokens) const;
 
   struct TailAndMean {
     at::Tensor tokens;  ///< Z' [B, N, d]
@@ -60,7 +64,7 @@ class Network {
   TailAndMean run_tail_with_mean(const Block& block, const at::Tensor& context, const at::Tensor& tokens) const;
 
  private:
-  static at::Tensor as_in_model(const Cut& cut, const at::Tensor& context);
+  static at::Tensor as_in_model(const AttentionStage& stage, const at::Tensor& context);
   /// Runs a program on inputs [B, ...]; image by image, if the model holds a batch of one. The outputs from `shared` on do
   /// not depend on the images.
   std::vector<at::Tensor> run(const graph::Program& program, const std::vector<at::Tensor>& inputs,

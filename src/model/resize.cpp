@@ -21,7 +21,8 @@ PatchGrid grid_at(ImageSize size, const Structure& structure) {
                     size.width <= kMostSide && size.height % height == 0 && size.width % width == 0;
   if (!fits) {
     throw InputError("cannot take images of " + text(size) + "; expected multiples of the patch size " +
-                     text({height, width}) + ", at most " + std::to_string(kMostSide));
+                         text({height, width}) + ", at most " + std::to_string(kMostSide),
+                     Reason::kSizeUnfit);
   }
   return {size.height / height, size.width / width};
 }
@@ -31,7 +32,8 @@ graph::PositionLayout layout_of(const Structure& structure) {
   for (size_t i = 1; i < places.size(); ++i) {
     if (places[i] != places[i - 1] + 1) {
       throw ModelError(
-          "cannot take images of another size: the patches do not stand row by row; export it at that size");
+          "cannot take images of another size: the patches do not stand row by row; export it at that size",
+          Reason::kTokensUnordered);
     }
   }
   return {structure.image->grid, places.front(), structure.tokens - 1 - places.back(), structure.width};
@@ -52,9 +54,9 @@ std::shared_ptr<const Network> resize(const Network& network, ImageSize size) {
   try {
     resized = build(source, network.plan.batch_of_one ? 1 : 2, size, structure.image->channels, straighten);
   } catch (const graph::ExecutionError& error) {
-    throw ModelError(why + " (" + error.what() + "); export it at that size");
+    throw ModelError(why + " (" + error.what() + "); export it at that size", Reason::kSizeUnfit);
   }
-  if (resized->structure.image->grid != grid) throw ModelError(why + "; export it at that size");
+  if (resized->structure.image->grid != grid) throw ModelError(why + "; export it at that size", Reason::kSizeUnfit);
   return resized;
 }
 

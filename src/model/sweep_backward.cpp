@@ -1,8 +1,8 @@
 #include <ATen/Functions.h>
-#include <torch/csrc/autograd/autograd.h>
 
 #include <algorithm>
 
+#include "graph/ir/tape.h"
 #include "model/grad_scope.h"
 #include "model/sweep.h"
 
@@ -83,21 +83,20 @@ class BackwardSweep {
     auto attended = network_.attend(block, leaf);
     if (!below) attended.context = attended.context.detach().requires_grad_();
     hand_out(index, attended.attention);
-    const auto output = network_.run_tail(block, attended.context, leaf);
     std::vector<at::Tensor> leaves;
     if (below) leaves.push_back(leaf);
     if (context) leaves.push_back(attended.context);
+    const graph::Tape tape({network_.run_tail(block, attended.context, leaf)}, leaves);
     for (size_t k = 0; k < gradients_.size(); ++k) {
-      const auto taken =
-          torch::autograd::grad({output}, leaves, {gradients_[k]}, /*retain_graph=*/k + 1 < gradients_.size());
+      const auto taken = tape.pull({gradients_[k]}, /*keep=*/k + 1 < gradients_.size());
       hand_out({index, static_cast<int64_t>(k), context ? &attended.attention : nullptr,
                 context ? taken.back() : at::Tensor(), tokens_[index + 1], gradients_[k]});
       gradients_[k] = below ? taken.front() : at::Tensor();
     }
   }
 
-  void show_attention(int64_t index, const Network::Cut& cut, const at::Tensor& tokens) {
-    if (anyone_needs(index, BackwardNeed::kAttention)) hand_out(index, network_.attend(cut, tokens).attention);
+  void show_attention(int64_t index, const AttentionStage& stage, const at::Tensor& tokens) {
+    if (anyone_needs(index, BackwardNeed::kAttention)) hand_out(index, network_.attend(stage, tokens).attention);
   }
 
   void hand_out(int64_t index, const Attention& attention) {

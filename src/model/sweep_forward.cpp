@@ -1,9 +1,9 @@
 #include <ATen/Functions.h>
 #include <legrad/error.h>
-#include <torch/csrc/autograd/autograd.h>
 
 #include <algorithm>
 
+#include "graph/ir/tape.h"
 #include "model/grad_scope.h"
 #include "model/rows.h"
 #include "model/sweep.h"
@@ -87,7 +87,7 @@ class ForwardSweep {
   }
 
   // s^l = pool(Z^l) · c, its gradient at the pooler's attention.
-  void score_by_pooler(BlockScore kind, const Network::Cut& pooler, const at::Tensor& tokens) {
+  void score_by_pooler(BlockScore kind, const AttentionStage& pooler, const at::Tensor& tokens) {
     const auto attended = network_.attend(pooler, tokens);
     const bool last = index_ + 1 == static_cast<int64_t>(network_.blocks.size());
     score_repeated(
@@ -96,7 +96,7 @@ class ForwardSweep {
         last && kind == BlockScore::kModel);
   }
 
-  const Network::Cut& published_pooler() const {
+  const AttentionStage& published_pooler() const {
     if (!network_.published_pooler) {
       throw InputError(
           "the published readout leaves out a pooler model's final norm, and this model has none; use the model's own");
@@ -196,13 +196,10 @@ bool any_score_wanted(const std::vector<ForwardWatcher*>& watchers, int64_t bloc
 
 std::vector<at::Tensor> gradient(const at::Tensor& score, const std::vector<at::Tensor>& leaves, bool keep_tape) {
   if (!score.requires_grad()) {
-    throw InputError("the target's score does not depend on the model's output in a way that can be differentiated");
+    throw InputError("the target's score does not depend on the model's output in a way that can be differentiated",
+                     Reason::kNotDifferentiable);
   }
-  auto taken = torch::autograd::grad({score}, leaves, {}, keep_tape, /*create_graph=*/false, /*allow_unused=*/true);
-  for (size_t i = 0; i < taken.size(); ++i) {
-    if (!taken[i].defined()) taken[i] = at::zeros_like(leaves[i]);
-  }
-  return taken;
+  return graph::Tape({score}, leaves).pull({at::ones_like(score)}, keep_tape);
 }
 
 at::Tensor sweep_forward(const Network& network, const at::Tensor& images, const Target& target,

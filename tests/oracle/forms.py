@@ -113,35 +113,51 @@ class Norm(nn.LayerNorm):
 
 
 class OpenAiBlock(nn.Module):
-    """A block of OpenAI's CLIP as its archives hold it: tokens first [N, B, d], heads merged into the batch."""
+    """A block of OpenAI's CLIP in the operators that its archives hold: tokens first [N, B, d], heads merged into the batch."""
 
     def __init__(self, width, heads, causal):
         super().__init__()
         self.heads, self.causal, self.spelled_out = heads, causal, True
-        self.ln_1, self.ln_2 = Norm(width), Norm(width)
-        self.in_proj, self.out_proj = nn.Linear(width, 3 * width), nn.Linear(width, width)
-        self.c_fc, self.c_proj = nn.Linear(width, 24), nn.Linear(24, width)
+        self.norm1, self.norm2 = Norm(width), Norm(width)
+        self.qkv, self.project = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.widen, self.narrow = nn.Linear(width, 24), nn.Linear(24, width)
 
-    def attention(self, x):
-        n, b, d = x.shape
-        size = d // self.heads
-        q, k, v = self.in_proj(x).chunk(3, dim=-1)
-        q = q * size ** -0.5
-        q, k, v = (part.contiguous().view(n, b * self.heads, size).transpose(0, 1) for part in (q, k, v))
+    def context(self, q, k, v):
+        """O [B*h, N, e] of scaled queries."""
         if not self.spelled_out:
-            split = [part.view(b, self.heads, n, size) for part in (q, k, v)]
-            context = F.scaled_dot_product_attention(*split, scale=1.0).view(b * self.heads, n, size)
-        else:
-            logits = torch.bmm(q, k.transpose(1, 2))
-            if self.causal:
-                logits = logits + torch.full((n, n), -1e4, dtype=x.dtype).triu(1)
-            context = torch.bmm(torch.softmax(logits, dim=-1), v)
-        return self.out_proj(context.transpose(0, 1).contiguous().view(n, b, d))
+            split = [part.unflatten(0, (-1, self.heads)) for part in (q, k, v)]
+            return F.scaled_dot_product_attention(*split, scale=1.0).flatten(0, 1)
+        logits = torch.bmm(q, k.transpose(1, 2))
+        if self.causal:
+            logits = logits + torch.full((q.shape[1], q.shape[1]), -1e4, dtype=q.dtype).triu(1)
+        return torch.bmm(torch.softmax(logits, dim=-1), v)
 
     def forward(self, x):
-        x = x + self.attention(self.ln_1(x))
-        h = self.c_fc(self.ln_2(x))
-        return x + self.c_proj(h * torch.sigmoid(1.702 * h))
+        tokens, batch, width = x.shape
+        size = width // self.heads
+
+        def by_head(part):
+            return part.contiguous().view(tokens, batch * self.heads, size).transpose(0, 1)
+
+        q, k, v = self.qkv(self.norm1(x)).chunk(3, dim=-1)
+        context = self.context(by_head(q * size ** -0.5), by_head(k), by_head(v))
+        x = x + self.project(context.transpose(0, 1).contiguous().view(tokens, batch, width))
+        hidden = self.widen(self.norm2(x))
+        return x + self.narrow(hidden * torch.sigmoid(1.702 * hidden))  # the quick GELU
+
+
+class OpenAiTower(nn.Module):
+    """Blocks between two norms, on batches [B, N, d]; the blocks want tokens first."""
+
+    def __init__(self, width, heads, depth, causal, tokens, output):
+        super().__init__()
+        self.position = nn.Parameter(torch.zeros(tokens, width))
+        self.blocks = nn.Sequential(*(OpenAiBlock(width, heads, causal) for _ in range(depth)))
+        self.norm = Norm(width)
+        self.proj = nn.Parameter(torch.zeros(width, output))
+
+    def forward(self, x):
+        return self.norm(self.blocks(x.permute(1, 0, 2)).permute(1, 0, 2))
 
 
 class OpenAiClip(nn.Module):
@@ -149,35 +165,29 @@ class OpenAiClip(nn.Module):
 
     def __init__(self, width=WIDTH, heads=4, output=20, vocabulary=50, context=8):
         super().__init__()
-        self.conv1 = nn.Conv2d(3, width, kernel_size=4, stride=4, bias=False)
-        self.class_embedding = nn.Parameter(torch.zeros(width))
-        self.positional_embedding = nn.Parameter(torch.zeros(17, width))
-        self.ln_pre, self.ln_post = Norm(width), Norm(width)
-        self.resblocks = nn.Sequential(*(OpenAiBlock(width, heads, False) for _ in range(DEPTH)))
-        self.proj = nn.Parameter(torch.zeros(width, output))
-        self.token_embedding = nn.Embedding(vocabulary, width)
-        self.text_position = nn.Parameter(torch.zeros(context, width))
-        self.text_blocks = nn.Sequential(*(OpenAiBlock(width, heads, True) for _ in range(2)))
-        self.ln_final = Norm(width)
-        self.text_projection = nn.Parameter(torch.zeros(width, output))
-        self.logit_scale = nn.Parameter(torch.zeros([]))
+        self.patches = nn.Conv2d(3, width, kernel_size=4, stride=4, bias=False)
+        self.class_token = nn.Parameter(torch.zeros(width))
+        self.words = nn.Embedding(vocabulary, width)
+        self.first_norm = Norm(width)
+        self.image = OpenAiTower(width, heads, DEPTH, causal=False, tokens=17, output=output)
+        self.text = OpenAiTower(width, heads, 2, causal=True, tokens=context, output=output)
+        self.log_scale = nn.Parameter(torch.zeros([]))
 
     def encode_image(self, image):
-        x = self.conv1(image.to(self.conv1.weight.dtype))
-        x = x.reshape(x.shape[0], x.shape[1], -1).permute(0, 2, 1)
-        zeros = torch.zeros(x.shape[0], 1, x.shape[-1], dtype=x.dtype, device=x.device)
-        x = torch.cat([self.class_embedding.to(x.dtype) + zeros, x], dim=1)
-        x = self.ln_pre(x + self.positional_embedding.to(x.dtype)).permute(1, 0, 2)
-        return self.ln_post(self.resblocks(x).permute(1, 0, 2)[:, 0, :]) @ self.proj
+        grid = self.patches(image.to(self.patches.weight.dtype))
+        batch, width, _, _ = grid.shape
+        patches = grid.reshape(batch, width, -1).permute(0, 2, 1)
+        # An addition of zeros is how the archives repeat the class token.
+        first = self.class_token.to(grid.dtype) + torch.zeros(batch, 1, width, dtype=grid.dtype, device=grid.device)
+        tokens = torch.cat([first, patches], dim=1) + self.image.position.to(grid.dtype)
+        return self.image(self.first_norm(tokens))[:, 0, :] @ self.image.proj
 
     def encode_text(self, text):
-        x = (self.token_embedding(text) + self.text_position).permute(1, 0, 2)
-        x = self.ln_final(self.text_blocks(x).permute(1, 0, 2))
-        return x[torch.arange(x.shape[0]), text.argmax(dim=-1)] @ self.text_projection
+        tokens = self.text(self.words(text) + self.text.position)
+        last = text.argmax(dim=-1)  # the end of a text has the highest number
+        return tokens[torch.arange(text.shape[0]), last] @ self.text.proj
 
     def forward(self, image, text):
-        image_features, text_features = self.encode_image(image), self.encode_text(text)
-        image_features = image_features / image_features.norm(dim=-1, keepdim=True)
-        text_features = text_features / text_features.norm(dim=-1, keepdim=True)
-        logits = self.logit_scale.exp() * image_features @ text_features.t()
-        return logits, logits.t()
+        image, text = (part / part.norm(dim=-1, keepdim=True) for part in (self.encode_image(image), self.encode_text(text)))
+        similarity = self.log_scale.exp() * image @ text.t()
+        return similarity, similarity.t()

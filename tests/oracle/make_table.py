@@ -26,6 +26,14 @@ def home(name):
     return f"{name} {importlib.metadata.version(PACKAGES[name])}" if name in PACKAGES else name
 
 
+def as_written(text):
+    """What a program recorded: GoogleTest's report has every byte as a character of its own."""
+    try:
+        return text.encode("latin-1").decode()
+    except UnicodeError:
+        return text
+
+
 def results(report):
     """Failures (first lines) and properties by fixture."""
     found = {}
@@ -37,7 +45,7 @@ def results(report):
             row["failures"] += [failure["failure"] for failure in test.get("failures", [])]
             known = {"name", "value_param", "file", "line", "status", "result", "timestamp", "time", "classname", "failures"}
             row["properties"].update(
-                {f"{test['name']}/{key}": value for key, value in test.items() if key not in known})
+                {f"{test['name']}/{key}": as_written(str(value)) for key, value in test.items() if key not in known})
     return found
 
 

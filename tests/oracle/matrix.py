@@ -173,7 +173,7 @@ def openai_archive(text=True, heads=4):
 
     half = ImageHalf(clip, lambda whole, x: whole.encode_image(x))
     return specimen(
-        half, clip.resblocks, lambda z: clip.ln_post(z)[:, 0] @ clip.proj, 1, "token", heads,
+        half, clip.image.blocks, lambda z: clip.image.norm(z)[:, 0] @ clip.image.proj, 1, "token", heads,
         **(dict(exported=clip, inputs=with_text, methods=(("encode_image", slice(0, 1)), ("encode_text", slice(1, 2))),
                 call=lambda saved, inputs: saved.encode_image(inputs[0])) if text else {}),
         for_oracle=spelled_out, tokens_first=True)

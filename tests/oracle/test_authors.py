@@ -1,13 +1,15 @@
 #!/usr/bin/env python
-"""Checks baselines.py against other people's code: pytorch-grad-cam, torch-cam and legrad-torch as they are; of the repositories that
-cannot be installed, the functions in question, copied (hila-chefer/Transformer-MM-Explainability at 58eaea85, MIT).
+"""Checks baselines.py against what their authors published: pytorch-grad-cam, torch-cam and legrad-torch, as they are installed; and
+the equations of papers whose code is no package, multiplied out into sums over paths, where baselines.py steps from block to block.
 
     python tests/oracle/test_authors.py
 """
 
 import contextlib
 import dataclasses
+import functools
 import io
+import itertools
 import unittest
 
 import torch
@@ -34,63 +36,32 @@ def as_pictures(made):
     return lambda tokens: tokens[:, made.patch_positions].transpose(1, 2).unflatten(2, made.grid)
 
 
-# --- Transformer-MM-Explainability, DETR/modules/ExplanationGenerator.py and CLIP_explainability.ipynb, less .to(device)
+def over_paths(maps):
+    """Every way from the last block to the first, told apart by the blocks in which it moves from token to token: the sum over all
+    non-empty sets of blocks of the product of their maps. [B, N, N]."""
+    depth = len(maps)
+    products = []
+    for length in range(1, depth + 1):
+        for moved in itertools.combinations(range(depth), length):
+            products.append(functools.reduce(torch.matmul, [maps[block] for block in reversed(moved)]))
+    return torch.stack(products).sum(dim=0)
 
 
-def compute_rollout_attention(all_layer_matrices, start_layer=0):
-    # adding residual consideration
-    num_tokens = all_layer_matrices[0].shape[1]
-    eye = torch.eye(num_tokens)
-    all_layer_matrices = [all_layer_matrices[i] + eye for i in range(len(all_layer_matrices))]
-    all_layer_matrices = [all_layer_matrices[i] / all_layer_matrices[i].sum(dim=-1, keepdim=True)
-                          for i in range(len(all_layer_matrices))]
-    matrices_aug = all_layer_matrices
-    joint_attention = matrices_aug[start_layer]
-    for i in range(start_layer+1, len(matrices_aug)):
-        joint_attention = matrices_aug[i].matmul(joint_attention)
-    return joint_attention
+def lazy_walk(maps):
+    """Abnar & Zuidema 2020, section 3, as the random walk that it is: in every block, stay with probability 1/2 (the skip), or follow
+    the attention with probability 1/2. All ways are equally likely, and one of them moves nowhere."""
+    return (torch.eye(maps[0].shape[-1]) + over_paths(maps)) / 2 ** len(maps)
 
 
-def avg_heads(cam, grad):
-    cam = cam.reshape(-1, cam.shape[-2], cam.shape[-1])
-    grad = grad.reshape(-1, grad.shape[-2], grad.shape[-1])
-    cam = grad * cam
-    cam = cam.clamp(min=0).mean(dim=0)
-    return cam
+def relevance(score, maps):
+    """Chefer 2021b, eq. 5, of every map [B, h, M, N]: what raises the score, the mean over heads of (A * ds/dA)+."""
+    slopes = torch.autograd.grad(score, maps, retain_graph=True)
+    return [(a.detach() * slope).clamp(min=0).mean(dim=1) for a, slope in zip(maps, slopes)]
 
 
-def handle_residual(orig_self_attention):
-    self_attention = orig_self_attention.clone()
-    diag_idx = range(self_attention.shape[-1])
-    self_attention -= torch.eye(self_attention.shape[-1])
-    assert self_attention[diag_idx, diag_idx].min() >= 0
-    self_attention = self_attention / self_attention.sum(dim=-1, keepdim=True)
-    self_attention += torch.eye(self_attention.shape[-1])
-    return self_attention
-
-
-def clip_image_relevance(one_hot, image_attn_blocks, start_layer, batch_size):
-    """The image half of `interpret`; `image_attn_blocks` are the attn_probs, [B*h, N, N]."""
-    num_tokens = image_attn_blocks[0].shape[-1]
-    R = torch.eye(num_tokens, num_tokens, dtype=image_attn_blocks[0].dtype)
-    R = R.unsqueeze(0).expand(batch_size, num_tokens, num_tokens)
-    for i, blk in enumerate(image_attn_blocks):
-        if i < start_layer:
-            continue
-        grad = torch.autograd.grad(one_hot, [blk], retain_graph=True)[0].detach()
-        cam = blk.detach()
-        cam = cam.reshape(-1, cam.shape[-1], cam.shape[-1])
-        grad = grad.reshape(-1, grad.shape[-1], grad.shape[-1])
-        cam = grad * cam
-        cam = cam.reshape(batch_size, -1, cam.shape[-1], cam.shape[-1])
-        cam = cam.clamp(min=0).mean(dim=1)
-        R = R + torch.bmm(cam, R)
-    return R[:, 0, 1:]
-
-
-class AgainstTheirCode(unittest.TestCase):
+class AgainstTheAuthors(unittest.TestCase):
     def setUp(self):
-        torch.set_default_dtype(torch.float64)  # the copied code makes its torch.eye of it
+        torch.set_default_dtype(torch.float64)
         self.addCleanup(torch.set_default_dtype, torch.float32)
 
     def assert_close(self, found, expected):
@@ -123,46 +94,40 @@ class AgainstTheirCode(unittest.TestCase):
                 (found,) = extractor(index, made.model(images), normalized=False)
             self.assert_close(found.detach() / made.width, expected[:, k])
 
-    def test_rollout_is_chefers(self):
+    def test_rollout_is_a_lazy_walk(self):
         made, images = specimen()
         target = definitions.Target(classes=CLASSES)
         _, attention, _, _ = baselines.final(made, images, target)
         for start_layer in (0, 1):
-            heads_averaged = [a.mean(dim=1).detach() for a in attention]
-            joint = compute_rollout_attention(heads_averaged, start_layer)
-            found = joint[:, 0, 1:].unflatten(1, made.grid)
-            expected = baselines.rollout(made, images, target, start_layer=start_layer)
-            self.assert_close(found, expected[:, 0])
-            self.assert_close(found, expected[:, 1])
+            walk = lazy_walk([a.detach().mean(dim=1) for a in attention[start_layer:]])
+            from_class_token = walk[:, 0, made.patch_positions].unflatten(1, made.grid)
+            found = baselines.rollout(made, images, target, start_layer=start_layer)
+            for k in range(len(CLASSES)):
+                self.assert_close(found[:, k], from_class_token)
 
-    def test_chefer_cam_is_chefers_for_clip(self):
+    def test_chefer_cam_is_a_sum_over_paths(self):
         made, images = specimen()
         target = definitions.Target(classes=CLASSES)
         _, attention, _, scores = baselines.final(made, images, target)
         for start_layer in (0, 1):
-            expected = baselines.chefer_cam(made, images, target, start_layer=start_layer)
+            found = baselines.chefer_cam(made, images, target, start_layer=start_layer)
             for k in range(len(CLASSES)):
-                found = clip_image_relevance(scores[:, k].sum(), attention, start_layer, BATCH)
-                self.assert_close(found.unflatten(1, made.grid), expected[:, k])
+                # eq. 6 from R = I: R - I is all ways of one step or more.
+                paths = over_paths(relevance(scores[:, k].sum(), attention[start_layer:]))
+                self.assert_close(found[:, k], paths[:, 0, made.patch_positions].unflatten(1, made.grid))
 
-    def test_chefer_cam_of_a_pooler_is_detrs_rules(self):
+    def test_chefer_cam_of_a_pooler_is_a_last_step_over_paths(self):
         made, images = specimen(class_token=False, global_pool="map")
         target = definitions.Target(classes=CLASSES)
-        for image in range(BATCH):  # their rules know no batch
-            one = images[image:image + 1]
-            _, attention, pooler, scores = baselines.final(made, one, target)
-            for k in range(len(CLASSES)):
-                def relevance(a):
-                    return avg_heads(a.detach(), torch.autograd.grad(scores[:, k].sum(), a, retain_graph=True)[0])
-
-                r = torch.eye(made.tokens)
-                for a in attention:  # handle_self_attention_image
-                    r = r + torch.matmul(relevance(a), r)
-                # apply_mm_attention_rules, without the queries' own R (an identity, which eq. 8 cannot normalise)
-                for normalize, r_image in ((False, r), (True, handle_residual(r))):
-                    found = torch.matmul(relevance(pooler), r_image)
-                    expected = baselines.chefer_cam(made, one, target, normalize=normalize)
-                    self.assert_close(found[0].unflatten(0, made.grid), expected[0, k])
+        _, attention, pooler, scores = baselines.final(made, images, target)
+        for k in range(len(CLASSES)):
+            *blocks, last = relevance(scores[:, k].sum(), [*attention, pooler])
+            paths = over_paths(blocks)
+            # eq. 10 with the queries' own R = I: the last step, alone or after a way. By eq. 8 and 9 each token's ways sum to 1.
+            for normalize, ways in ((False, paths), (True, F.normalize(paths, p=1, dim=-1))):
+                found = baselines.chefer_cam(made, images, target, normalize=normalize)
+                expected = last + torch.einsum("bqi,bij->bqj", last, ways)
+                self.assert_close(found[:, k], expected[:, 0].unflatten(1, made.grid))
 
     def test_the_correction_is_legrad_torchs(self):
         from legrad import LeWrapper

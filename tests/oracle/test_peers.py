@@ -28,8 +28,8 @@ def min_max(maps):
     return (maps - low) / (high - low)
 
 
-def ours(model, image, options, embeddings=None):
-    """Raw maps [B, K, rows, columns] of the program for a traced model."""
+def ours(model, image, method, embeddings=None, options=()):
+    """Raw maps [B, K, rows, columns] that the program makes by a method, as `--method` spells it, for a traced model."""
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         torch.jit.trace(model, image, check_trace=False).save(str(folder / "model.pt"))
@@ -39,7 +39,7 @@ def ours(model, image, options, embeddings=None):
             options = [*options, "--text-embedding", str(folder / "embeddings.npy")]
         size = f"{image.shape[2]}x{image.shape[3]}"
         subprocess.run([PROGRAM, "explain", "--model", folder / "model.pt", "--input-npy", folder / "image.npy", "--size", size,
-                        "--no-correction", "--out", folder / "out", *options], check=True, capture_output=True)
+                        "--method", method, "--no-correction", "--out", folder / "out", *options], check=True, capture_output=True)
         return torch.from_numpy(np.load(folder / "out" / "raw.npy"))
 
 
@@ -52,6 +52,21 @@ def wrapped(model, layer_index):
 
     with contextlib.redirect_stdout(io.StringIO()):
         return LeWrapper(model, layer_index=layer_index)
+
+
+def with_tokens_first(visual):
+    """An open_clip tower as the wrapper takes it, which is of the time when tokens came first, in the blocks and in the pooler."""
+    for block in visual.transformer.resblocks:
+        block.attn.batch_first = False
+    pooler = visual.attn_pool
+
+    def pool(tokens):
+        keys = pooler.ln_k(tokens).transpose(0, 1)
+        queries = pooler.ln_q(pooler.query).unsqueeze(1).expand(-1, len(tokens), -1)
+        return pooler.attn(queries, keys, keys)[0].transpose(0, 1)
+
+    if pooler is not None:
+        pooler.forward = pool
 
 
 def text_tower():
@@ -72,9 +87,8 @@ class Peers(unittest.TestCase):
             generator = torch.Generator().manual_seed(4)
             image, text = torch.randn(1, 3, 16, 16, generator=generator), torch.randn(2, 20, generator=generator)
             text = F.normalize(text, dim=-1)
-            found = ours(model.visual, image, ["--readout", "token_mean", "--layers=" + layers], text)
-            for block in model.visual.transformer.resblocks:
-                block.attn.batch_first = False  # the wrapper is of the time when tokens came first
+            found = ours(model.visual, image, f"legrad/readout=token_mean/layers={layers}", text)
+            with_tokens_first(model.visual)
             expected = wrapped(model, index).compute_legrad(text_embedding=text, image=image).detach()
             self.close(min_max(F.interpolate(found, scale_factor=4, mode="bilinear")), min_max(expected))
 
@@ -82,35 +96,17 @@ class Peers(unittest.TestCase):
         from open_clip.transformer import VisionTransformer
         from open_clip.model import CLIP
 
-        model = CLIP(20, dict(layers=4, width=32, head_width=8, patch_size=4, image_size=16, attentional_pool=True,
-                              attn_pooler_queries=5, attn_pooler_heads=2), text_tower())
-        self.assertIsInstance(model.visual, VisionTransformer)
-        zoo.randomise(model, seed=5)
-        generator = torch.Generator().manual_seed(6)
-        image, text = torch.randn(1, 3, 16, 16, generator=generator), torch.randn(1, 20, generator=generator)
         for layers, index in (("0:", 0), ("-2:", -2)):
-            found = ours(model.visual, image, ["--readout", "published", "--similarity", "dot", "--layers=" + layers], text)
-            self.close(enlarged(found, 4), self.coca_by_the_wrappers_lines(model, image, text, index))
-
-    @staticmethod
-    def coca_by_the_wrappers_lines(model, image, text, index):
-        """compute_legrad_coca's own lines; its hooks expect tokens first, which open_clip no longer has."""
-        from attention import materialised
-
-        visual, feats, handles = model.visual, [], []
-        for block in visual.transformer.resblocks:
-            handles.append(block.register_forward_hook(lambda _, __, out: feats.append(out)))
-        visual(image)
-        for handle in handles:
-            handle.remove()
-        total = 0
-        for feat in feats[index:]:
-            with materialised() as maps:
-                embedding = visual.attn_pool(feat)[:, 0] @ visual.proj
-            grad = torch.autograd.grad(torch.sum(text @ embedding.transpose(-1, -2)), maps)[0].clamp(min=0)
-            relevance = grad[0].mean(dim=0)[0, 1:]
-            total = total + relevance.reshape(1, 1, 4, 4)
-        return enlarged(total, 4)
+            model = CLIP(20, dict(layers=4, width=32, head_width=8, patch_size=4, image_size=16, attentional_pool=True,
+                                  attn_pooler_queries=5, attn_pooler_heads=2), text_tower())
+            self.assertIsInstance(model.visual, VisionTransformer)
+            zoo.randomise(model, seed=5)
+            generator = torch.Generator().manual_seed(6)
+            image, text = torch.randn(1, 3, 16, 16, generator=generator), torch.randn(1, 20, generator=generator)
+            found = ours(model.visual, image, f"legrad/readout=published/layers={layers}", text, ["--similarity", "dot"])
+            with_tokens_first(model.visual)
+            expected = wrapped(model, index).compute_legrad(text_embedding=text, image=image).detach()
+            self.close(enlarged(found, 4), expected)
 
     def test_siglip(self):
         from open_clip.model import CustomTextCLIP
@@ -122,7 +118,7 @@ class Peers(unittest.TestCase):
             generator = torch.Generator().manual_seed(8)
             image, text = torch.randn(1, 3, 224, 224, generator=generator), torch.randn(1, 768, generator=generator)
             text = F.normalize(text, dim=-1)
-            found = ours(model.visual, image, ["--readout", "published", "--layers=" + layers], text)
+            found = ours(model.visual, image, f"legrad/readout=published/layers={layers}", text)
             expected = wrapped(model, index).compute_legrad(text_embedding=text, image=image, apply_correction=False)
             self.close(F.interpolate(min_max(found), scale_factor=16, mode="bilinear"), expected.detach())
 
@@ -133,7 +129,8 @@ class Peers(unittest.TestCase):
         zoo.randomise(made.model, seed=9)
         image = torch.randn(1, 3, *made.image, generator=torch.Generator().manual_seed(10))
         for chosen in ([0, 1, 2], [1, 2]):
-            found = ours(made.model, image, ["--class", "3", "--readout", "token_mean", "--layers", ",".join(map(str, chosen))])
+            method = f"legrad/readout=token_mean/layers={','.join(map(str, chosen))}"
+            found = ours(made.model, image, method, options=["--class", "3"])
             layers = [made.model.encoder.layers[index] for index in chosen]
             with LeGrad(made.model, target_layer=layers) as cam:
                 scores = made.model(image)

@@ -32,8 +32,10 @@ struct Outcome {
 /// Works in this process, in `folder`, and writes the outcome's kind and message to `channel`.
 [[noreturn]] inline void work_in_child(const std::function<void()>& work, const std::filesystem::path& folder,
                                        int channel) {
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // whose shadow memory takes terabytes of addresses
   const rlimit limit = {kAddressSpace, kAddressSpace};
   setrlimit(RLIMIT_AS, &limit);
+#endif
   std::filesystem::current_path(folder);
   std::string reply;
   try {

@@ -17,6 +17,14 @@ bool is_convolution(const Node* node) {
          is_aten(node, "convolution");
 }
 
+std::vector<Node*> find_all(Graph& graph, const char* name) {
+  std::vector<Node*> found;
+  for_each_node(graph, [&](Node* node) {
+    if (is_aten(node, name)) found.push_back(node);
+  });
+  return found;
+}
+
 std::string describe(const Node* node) {
   std::string text = node->kind().toQualString();
   const auto scope = node->scopeName();

@@ -24,6 +24,28 @@ bool is_aten(const Node* node, const char* name);
 /// Whether a node is a convolution, in any of its spellings.
 bool is_convolution(const Node* node);
 
+/// Calls `f` with every node of a block, those in branches and loops too, outer before inner.
+template <typename Block, typename F>
+void for_each_node(Block* block, const F& f) {
+  for (auto* node : block->nodes()) {
+    f(node);
+    for (auto* inner : node->blocks()) for_each_node(inner, f);
+  }
+}
+
+/// Calls `f` with every node of a graph.
+template <typename F>
+void for_each_node(Graph& graph, const F& f) {
+  for_each_node(graph.block(), f);
+}
+template <typename F>
+void for_each_node(const Graph& graph, const F& f) {
+  for_each_node(graph.block(), f);
+}
+
+/// Every aten operator `name` of a graph.
+std::vector<Node*> find_all(Graph& graph, const char* name);
+
 /// "aten::linear" and where it stands in the model's own source, in one short line.
 std::string describe(const Node* node);
 

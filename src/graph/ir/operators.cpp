@@ -148,7 +148,7 @@ void check_numbers(const Node* node, const Stack& stack, const Limits& limits) {
 
 }  // namespace
 
-bool is_shape_query(const Node* node) {
+bool reads_shape_only(const Node* node) {
   static const std::unordered_set<std::string_view> names = {
       "size",       "dim",           "len",          "numel",      "stride",        "sym_size",     "sym_numel",
       "sym_stride", "dtype",         "device",       "layout",     "is_cuda",       "is_cpu",       "is_floating_point",

@@ -27,7 +27,7 @@ void check_allowed(const Node* node);
 void check_allowed(const Graph& graph);
 
 /// Whether an operator only asks for the shape, type or place of a tensor, never for what is in it.
-bool is_shape_query(const Node* node);
+bool reads_shape_only(const Node* node);
 
 /// For an operator that writes into its first argument (`add_`): the name of the one that does not (`aten::add`). Empty
 /// for an operator that writes into nothing. Throws `ModelError` for any other kind of writing.

@@ -1,5 +1,7 @@
 #include "graph/ir/program.h"
 
+#include <ATen/core/grad_mode.h>
+#include <c10/core/InferenceMode.h>
 #include <legrad/error.h>
 #include <torch/csrc/jit/ir/constants.h>
 #include <torch/csrc/jit/runtime/operator.h>
@@ -164,6 +166,18 @@ std::vector<at::Tensor> Program::operator()(const std::vector<at::Tensor>& input
   outputs.reserve(outputs_.size());
   for (const int at : outputs_) outputs.push_back(registers[at].toTensor());
   return outputs;
+}
+
+Tape Program::record(std::vector<at::Tensor> inputs, const std::vector<size_t>& with_respect_to) const {
+  const c10::InferenceMode inference(false);  // nothing can be differentiated under it, whatever grad mode says
+  const at::AutoGradMode recording(true);
+  std::vector<at::Tensor> leaves;
+  for (const size_t at : with_respect_to) {
+    inputs.at(at) = inputs[at].detach().requires_grad_();
+    leaves.push_back(inputs[at]);
+  }
+  auto outputs = (*this)(inputs);
+  return {std::move(outputs), std::move(leaves)};
 }
 
 }  // namespace legrad::graph

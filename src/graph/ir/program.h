@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "graph/ir/ir.h"
+#include "graph/ir/tape.h"
 
 namespace legrad::graph {
 
@@ -36,6 +37,10 @@ class Program {
 
   /// Runs on tensors and returns the outputs. Throws `Error` with the operator that failed and why.
   std::vector<at::Tensor> operator()(const std::vector<at::Tensor>& inputs) const;
+
+  /// Runs on tensors as the call does, and keeps what is needed to pull cotangents of the outputs back to the inputs that
+  /// `with_respect_to` counts out.
+  Tape record(std::vector<at::Tensor> inputs, const std::vector<size_t>& with_respect_to) const;
 
  private:
   struct Instruction {

@@ -3,7 +3,6 @@
 #include <legrad/error.h>
 
 #include <algorithm>
-#include <functional>
 
 namespace legrad::graph {
 namespace {
@@ -11,21 +10,19 @@ namespace {
 // Whether a caller may give it: it has no value, or may be None.
 bool is_open(const Argument& argument) { return !argument.value || argument.value->isNone(); }
 
-const Node* first_convolution(const torch::jit::Block* block) {
-  for (const Node* node : block->nodes()) {
-    if (is_convolution(node)) return node;
-    for (const auto* inner : node->blocks()) {
-      if (const Node* found = first_convolution(inner)) return found;
-    }
-  }
-  return nullptr;
+const Node* first_convolution(const Graph& graph) {
+  const Node* first = nullptr;
+  for_each_node(graph, [&](const Node* node) {
+    if (!first && is_convolution(node)) first = node;
+  });
+  return first;
 }
 
 }  // namespace
 
-size_t images_argument(const Source& source) {
+size_t input_argument(const Source& source) {
   const auto inputs = source.graph->inputs();
-  if (const Node* convolution = first_convolution(source.graph->block())) {
+  if (const Node* convolution = first_convolution(*source.graph)) {
     const Value* value = convolution->input(0);
     while (value->node()->kind() != prim::Param && !value->node()->inputs().empty()) value = value->node()->input(0);
     const auto at = static_cast<size_t>(std::find(inputs.begin(), inputs.end(), value) - inputs.begin());
@@ -36,7 +33,7 @@ size_t images_argument(const Source& source) {
     const bool tensor = inputs[i]->type()->isSubtypeOf(*c10::TensorType::get());
     if (is_open(argument) && tensor) return i;
   }
-  throw ModelError("the model takes no tensor; expected images [B, 3, H, W]");
+  throw ModelError("the model takes no tensor; expected images [B, 3, H, W]", Reason::kOtherInput);
 }
 
 void convert(Source& source, c10::Device device, c10::ScalarType from, c10::ScalarType to) {

@@ -29,8 +29,8 @@ struct Source {
   std::vector<at::Tensor> weights;  ///< parameters, buffers and constants, on the CPU
 };
 
-/// The index of the argument that takes the images: what the first convolution reads, or else the first open argument.
-size_t images_argument(const Source& source);
+/// The index of the argument that takes the input, images: what the first convolution reads, or else the first open argument.
+size_t input_argument(const Source& source);
 
 /// Moves the weights to a device, and those of the first dtype to the second, in place.
 void convert(Source& source, c10::Device device, c10::ScalarType from, c10::ScalarType to);

@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <unordered_set>
 
-#include "graph/passes/stream.h"
+#include "graph/ir/operators.h"
+#include "graph/ir/writer.h"
+#include "graph/passes/dependence.h"
 
 namespace legrad::graph {
 namespace {
@@ -22,7 +24,7 @@ struct Piece {
 class Seam {
  public:
   Seam(const StraightLine& line, const std::vector<Value*>& inputs)
-      : line_(line), inputs_(inputs), carrying_(carriers(line)), inside_(inputs.begin(), inputs.end()) {
+      : line_(line), inputs_(inputs), carrying_(depends_on_input(line)), inside_(inputs.begin(), inputs.end()) {
     for (const Node* node : line.graph->nodes()) {
       const auto is_inside = [&](const Value* value) { return inside_.count(value) > 0; };
       if (std::none_of(node->inputs().begin(), node->inputs().end(), is_inside)) continue;
@@ -34,14 +36,14 @@ class Seam {
 
   /// The value a node reads in the piece in place of `value`.
   const Value* stand_in(const Node* node, const Value* value) const {
-    if (!is_shape_query(node) || is_input(value) || value == line_.images() || carrying_.count(value) == 0)
+    if (!reads_shape_only(node) || is_input(value) || value == line_.input() || carrying_.count(value) == 0)
       return value;
     const auto fact = line_.facts.find(value);
     if (fact == line_.facts.end()) return value;
     for (const Value* input : inputs_) {
       if (line_.facts.at(input).sizes == fact->second.sizes) return input;
     }
-    return line_.facts.at(line_.images()).sizes == fact->second.sizes ? line_.images() : value;
+    return line_.facts.at(line_.input()).sizes == fact->second.sizes ? line_.input() : value;
   }
 
   /// The sizes of a tensor [B, ...] outside the piece, which no input has, if a node asks for them: all but the first do
@@ -49,12 +51,12 @@ class Seam {
   std::vector<int64_t> outer_sizes(const Node* node) const {
     if (!is_aten(node, "size")) return {};
     const Value* value = node->input(0);
-    const bool outside = inside_.count(value) == 0 && value != line_.images() && carrying_.count(value) > 0;
+    const bool outside = inside_.count(value) == 0 && value != line_.input() && carrying_.count(value) > 0;
     if (!outside || stand_in(node, value) != value) return {};
     const auto fact = line_.facts.find(value);
     if (fact == line_.facts.end() || fact->second.sizes.empty()) return {};
-    return fact->second.sizes[0] == line_.facts.at(line_.images()).sizes[0] ? fact->second.sizes
-                                                                            : std::vector<int64_t>();
+    return fact->second.sizes[0] == line_.facts.at(line_.input()).sizes[0] ? fact->second.sizes
+                                                                           : std::vector<int64_t>();
   }
 
  private:
@@ -83,13 +85,11 @@ std::vector<Node*> needed(const StraightLine& line, const Seam& seam, const std:
   return nodes;
 }
 
-// What a node asking for sizes gives, written out, with the batch of the images.
-Value* written_sizes(Graph& graph, const Node* node, const std::vector<int64_t>& sizes, Value* images) {
+// What a node asking for sizes gives, written out, with the batch of the input.
+Value* written_sizes(Graph& graph, const Node* node, const std::vector<int64_t>& sizes, Value* line_input) {
+  Writer write(graph);
   const auto size = [&](size_t at) {
-    if (at > 0) return graph.insertConstant(sizes.at(at));
-    Node* batch = graph.create(c10::Symbol::aten("size"), {images, graph.insertConstant(int64_t{0})}, 1);
-    batch->output()->setType(c10::IntType::get());
-    return graph.insertNode(batch)->output();
+    return at > 0 ? write.constant(sizes.at(at)) : write.call("size", {line_input, write.constant(0)});
   };
   if (node->inputs().size() == 2) {
     const auto dim = torch::jit::toIValue(node->input(1)).value().toInt();
@@ -97,7 +97,7 @@ Value* written_sizes(Graph& graph, const Node* node, const std::vector<int64_t>&
   }
   std::vector<Value*> list;
   for (size_t at = 0; at < sizes.size(); ++at) list.push_back(size(at));
-  return graph.insertNode(graph.createList(c10::IntType::get(), list))->output();
+  return write.list(list);
 }
 
 Piece copy_piece(const StraightLine& line, const std::vector<Value*>& inputs, const std::vector<Value*>& outputs,
@@ -110,27 +110,22 @@ Piece copy_piece(const StraightLine& line, const std::vector<Value*>& inputs, co
     return input;
   };
   for (const Value* value : inputs) piece.copies[value] = add_input(value);
-  piece.copies.emplace(line.images(), add_input(line.images()));
+  piece.copies.emplace(line.input(), add_input(line.input()));
   for (Node* node : needed(line, seam, outputs)) {
     if (const auto sizes = seam.outer_sizes(node); !sizes.empty()) {
-      piece.copies[node->output()] = written_sizes(*piece.graph, node, sizes, piece.copies.at(line.images()));
+      piece.copies[node->output()] = written_sizes(*piece.graph, node, sizes, piece.copies.at(line.input()));
       continue;
     }
     std::vector<Value*> copied;
     for (const Value* input : node->inputs()) {
-      if (input == line.images() && !seam.is_input(input) && !is_shape_query(node)) {
-        throw ModelError(name + " depends on the images by another way than its tokens (" + describe(node) + ")");
+      if (input == line.input() && !seam.is_input(input) && !reads_shape_only(node)) {
+        throw ModelError(name + " depends on the images by another way than its tokens (" + describe(node) + ")",
+                         Reason::kNotOneStream);
       }
       copied.push_back(piece.copies.at(seam.stand_in(node, input)));
     }
-    Node* made = piece.graph->create(node->kind(), copied, node->outputs().size());
-    made->copyAttributes(*node);
-    made->setScope(node->scope());
-    for (size_t i = 0; i < node->outputs().size(); ++i) {
-      made->outputs()[i]->setType(node->outputs()[i]->type());
-      piece.copies[node->outputs()[i]] = made->outputs()[i];
-    }
-    piece.graph->insertNode(made);
+    Node* made = Writer(*piece.graph).copy(node, copied);
+    for (size_t i = 0; i < node->outputs().size(); ++i) piece.copies[node->outputs()[i]] = made->outputs()[i];
   }
   return piece;
 }
@@ -138,7 +133,7 @@ Piece copy_piece(const StraightLine& line, const std::vector<Value*>& inputs, co
 // Builds the mean over tokens of a value of the piece, [B, N, k] -> [B, 1, k].
 class MeanPusher {
  public:
-  MeanPusher(const StraightLine& line, const Piece& piece) : line_(line), piece_(piece) {}
+  MeanPusher(const StraightLine& line, const Piece& piece) : line_(line), piece_(piece), write_(*piece.graph) {}
 
   Value* mean(Value* value) {
     Node* node = value->node();
@@ -178,29 +173,19 @@ class MeanPusher {
   Value* copy(const Value* value) {
     const auto it = piece_.copies.find(value);
     if (it != piece_.copies.end()) return it->second;
-    return piece_.graph->insertConstant(torch::jit::toIValue(value).value());
+    return write_.constant(torch::jit::toIValue(value).value());
   }
 
-  Value* call(Node* like, const std::vector<Value*>& inputs) {
-    Node* made = piece_.graph->create(like->kind(), inputs, 1);
-    made->copyAttributes(*like);
-    piece_.graph->insertNode(made);
-    made->output()->setType(like->output()->type());
-    return made->output();
-  }
+  Value* call(Node* like, const std::vector<Value*>& inputs) { return write_.copy(like, inputs)->output(); }
 
   Value* plain_mean(Value* value) {
-    const auto constant = [&](const c10::IValue& ivalue) { return piece_.graph->insertConstant(ivalue); };
-    Node* made = piece_.graph->create(
-        c10::Symbol::aten("mean"),
-        {copy(value), constant(std::vector<int64_t>{1}), constant(true), constant(c10::IValue())}, 1);
-    piece_.graph->insertNode(made);
-    made->output()->setType(c10::TensorType::get());
-    return made->output();
+    return write_.call("mean",
+                       {copy(value), write_.constant(std::vector<int64_t>{1}), write_.constant(true), write_.none()});
   }
 
   const StraightLine& line_;
   const Piece& piece_;
+  Writer write_;
 };
 
 }  // namespace

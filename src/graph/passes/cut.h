@@ -3,16 +3,16 @@
 #include <string>
 #include <vector>
 
+#include "graph/ir/line.h"
 #include "graph/ir/program.h"
-#include "graph/passes/straighten.h"
 
 namespace legrad::graph {
 
 /// Cuts the piece of the line that computes `outputs` from `inputs` into a program of its own.
 ///
-/// The program's inputs are `inputs`, and last a stand-in for the images: a tensor of their shape whose contents nobody
+/// The program's inputs are `inputs`, and last a stand-in for the line's input: a tensor of their shape whose contents nobody
 /// reads, from which sizes are computed anew, so that a piece also runs on another batch. Throws `ModelError` if a piece
-/// needs what is in the images, or in a value between, by another way than `inputs`.
+/// needs what is in the input, or in a value between, by another way than `inputs`.
 Program cut(const StraightLine& line, const std::vector<Value*>& inputs, const std::vector<Value*>& outputs,
             const std::string& name);
 

@@ -5,14 +5,15 @@
 #include <algorithm>
 #include <limits>
 
-#include "graph/passes/stream.h"
+#include "graph/ir/writer.h"
+#include "graph/passes/dependence.h"
 
 namespace legrad::graph {
 namespace {
 
 class SizeFreer {
  public:
-  explicit SizeFreer(StraightLine& line) : line_(line), carrying_(carriers(line)) {}
+  explicit SizeFreer(StraightLine& line) : line_(line), carrying_(depends_on_input(line)) {}
 
   void run() {
     auto nodes = line_.graph->nodes();
@@ -32,7 +33,7 @@ class SizeFreer {
     const auto& to = sizes(node->output());
     auto list = elements(node->input(1));
     if (list.size() != to.size()) return;
-    const torch::jit::WithInsertPoint guard(node);
+    Writer write(line_, node);
     size_t i = 0;
     size_t k = 0;
     while (i < from.size() && k < to.size()) {
@@ -49,27 +50,28 @@ class SizeFreer {
           return replace(node, list);
         }
       }
-      if (k_end == k + 1 && right != 1 && is_number(list[k], right)) list[k] = product(node->input(0), from, i, i_end);
-      if (k_end > k + 1 && i_end == i + 1) free_split(node->input(0), i, left, to, list, k, k_end);
+      if (k_end == k + 1 && right != 1 && is_number(list[k], right))
+        list[k] = product(write, node->input(0), from, i, i_end);
+      if (k_end > k + 1 && i_end == i + 1) free_split(write, node->input(0), i, left, to, list, k, k_end);
       i = i_end;
       k = k_end;
     }
     replace(node, list);
   }
 
-  Value* product(Value* tensor, const std::vector<int64_t>& from, size_t first, size_t end) {
-    Value* made = size(tensor, first, from[first]);
+  Value* product(Writer& write, Value* tensor, const std::vector<int64_t>& from, size_t first, size_t end) {
+    Value* made = size(write, tensor, first, from[first]);
     int64_t number = from[first];
     for (size_t at = first + 1; at < end; ++at) {
       number *= from[at];
-      made = call("mul", {made, size(tensor, at, from[at])}, number);
+      made = write.call("mul", {made, size(write, tensor, at, from[at])}, fact(number));
     }
     return made;
   }
 
   // One dimension becomes several, of which one follows the batch already: a constant one before it is what is left.
-  void free_split(Value* tensor, size_t at, int64_t whole, const std::vector<int64_t>& to, std::vector<Value*>& list,
-                  size_t first, size_t end) {
+  void free_split(Writer& write, Value* tensor, size_t at, int64_t whole, const std::vector<int64_t>& to,
+                  std::vector<Value*>& list, size_t first, size_t end) {
     const bool follows = std::any_of(list.begin() + static_cast<std::ptrdiff_t>(first) + 1,
                                      list.begin() + static_cast<std::ptrdiff_t>(end),
                                      [](const Value* value) { return !torch::jit::toIValue(value); });
@@ -78,9 +80,9 @@ class SizeFreer {
     int64_t number = to[first + 1];
     for (size_t k = first + 2; k < end; ++k) {
       number *= to[k];
-      rest = call("mul", {rest, list[k]}, number);
+      rest = write.call("mul", {rest, list[k]}, fact(number));
     }
-    list[first] = call("floordiv", {size(tensor, at, whole), rest}, to[first]);
+    list[first] = write.call("floordiv", {size(write, tensor, at, whole), rest}, fact(to[first]));
   }
 
   void free_expand(Node* node) {
@@ -88,9 +90,9 @@ class SizeFreer {
     const auto& to = sizes(node->output());
     auto list = elements(node->input(1));
     if (list.size() != to.size() || from.size() != to.size()) return;
-    const torch::jit::WithInsertPoint guard(node);
+    Writer write(line_, node);
     for (size_t at = 0; at < to.size(); ++at) {
-      if (from[at] == to[at] && is_number(list[at], to[at])) list[at] = line_.graph->insertConstant(int64_t{-1});
+      if (from[at] == to[at] && is_number(list[at], to[at])) list[at] = write.constant(-1);
     }
     replace(node, list);
   }
@@ -102,8 +104,7 @@ class SizeFreer {
     const auto& from = sizes(node->input(0));
     const auto at = dim->toInt() < 0 ? dim->toInt() + static_cast<int64_t>(from.size()) : dim->toInt();
     if (end->toInt() < from.at(at) || from[at] == 1) return;
-    const torch::jit::WithInsertPoint guard(node);
-    node->replaceInput(3, line_.graph->insertConstant(std::numeric_limits<int64_t>::max()));
+    node->replaceInput(3, Writer(line_, node).constant(std::numeric_limits<int64_t>::max()));
   }
 
   // A list of sizes as single values; empty where it is neither constant nor made here.
@@ -112,8 +113,8 @@ class SizeFreer {
     const auto constant = torch::jit::toIValue(list);
     std::vector<Value*> values;
     if (!constant || !constant->isIntList()) return values;
-    const torch::jit::WithInsertPoint guard(list->node());
-    for (const int64_t number : constant->toIntVector()) values.push_back(line_.graph->insertConstant(number));
+    Writer write(line_, list->node());
+    for (const int64_t number : constant->toIntVector()) values.push_back(write.constant(number));
     return values;
   }
 
@@ -122,8 +123,7 @@ class SizeFreer {
         std::equal(list.begin(), list.end(), node->input(1)->node()->inputs().begin())) {
       return;
     }
-    const torch::jit::WithInsertPoint guard(node);
-    node->replaceInput(1, line_.graph->insertNode(line_.graph->createList(c10::IntType::get(), list))->output());
+    node->replaceInput(1, Writer(line_, node).list(list));
   }
 
   // Whether a size is written as this number, or computed to be it.
@@ -133,15 +133,14 @@ class SizeFreer {
     return fact != line_.facts.end() && fact->second.number == static_cast<double>(number);
   }
 
-  Value* size(Value* tensor, size_t dim, int64_t number) {
-    return call("size", {tensor, line_.graph->insertConstant(static_cast<int64_t>(dim))}, number);
+  static Fact fact(int64_t number) {
+    Fact fact;
+    fact.number = static_cast<double>(number);
+    return fact;
   }
 
-  Value* call(const char* name, const std::vector<Value*>& inputs, int64_t number) {
-    Node* node = line_.graph->insertNode(line_.graph->create(c10::Symbol::aten(name), inputs, 1));
-    node->output()->setType(c10::IntType::get());
-    line_.facts[node->output()].number = static_cast<double>(number);
-    return node->output();
+  static Value* size(Writer& write, Value* tensor, size_t dim, int64_t number) {
+    return write.call("size", {tensor, write.constant(static_cast<int64_t>(dim))}, fact(number));
   }
 
   const std::vector<int64_t>& sizes(const Value* value) const { return line_.facts.at(value).sizes; }

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "graph/passes/straighten.h"
+#include "graph/ir/line.h"
 
 namespace legrad::graph {
 

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <utility>
 
 namespace legrad::graph {
@@ -52,31 +51,27 @@ bool is_other_weight(const Value* weight) {
 
 Weights read_weights(const Source& source) {
   Weights weights;
-  const std::function<void(torch::jit::Block*)> visit = [&](torch::jit::Block* block) {
-    for (Node* node : block->nodes()) {
-      if (is_convolution(node)) {
-        const bool first = !std::exchange(weights.convolution, true);
-        const auto kernel = weight_of(node->input(1), source);
-        const auto stride = torch::jit::toIValue(node->input(3));
-        if (first && kernel && kernel->dim() == 4) {
-          PatchEmbedding found{kernel->size(1), kernel->size(0), kernel->size(2), kernel->size(3)};
-          if (stride && stride->isIntList() && stride->toIntVector().size() == 2) {
-            found.patch_height = stride->toIntVector()[0];
-            found.patch_width = stride->toIntVector()[1];
-          }
-          weights.patches = found;
+  for_each_node(*source.graph, [&](Node* node) {
+    if (is_convolution(node)) {
+      const bool first = !std::exchange(weights.convolution, true);
+      const auto kernel = weight_of(node->input(1), source);
+      const auto stride = torch::jit::toIValue(node->input(3));
+      if (first && kernel && kernel->dim() == 4) {
+        PatchEmbedding found{kernel->size(1), kernel->size(0), kernel->size(2), kernel->size(3)};
+        if (stride && stride->isIntList() && stride->toIntVector().size() == 2) {
+          found.patch_height = stride->toIntVector()[0];
+          found.patch_width = stride->toIntVector()[1];
         }
+        weights.patches = found;
       }
-      for (const Value* output : node->outputs()) {
-        if (!output->type()->isSubtypeOf(*c10::TensorType::get())) continue;
-        if (node->kind() != prim::GetAttr && node->kind() != prim::Constant) continue;
-        if (is_other_weight(output)) continue;
-        if (const auto tensor = weight_of(output, source)) weights.all.push_back(*tensor);
-      }
-      for (auto* inner : node->blocks()) visit(inner);
     }
-  };
-  visit(source.graph->block());
+    for (const Value* output : node->outputs()) {
+      if (!output->type()->isSubtypeOf(*c10::TensorType::get())) continue;
+      if (node->kind() != prim::GetAttr && node->kind() != prim::Constant) continue;
+      if (is_other_weight(output)) continue;
+      if (const auto tensor = weight_of(output, source)) weights.all.push_back(*tensor);
+    }
+  });
   return weights;
 }
 
@@ -84,7 +79,7 @@ Weights read_weights(const Source& source) {
 
 InputHint input_hint(const Source& source) {
   InputHint hint;
-  const auto& told = source.arguments.at(images_argument(source)).sizes;
+  const auto& told = source.arguments.at(input_argument(source)).sizes;
   const auto weights = read_weights(source);
   hint.patches = weights.convolution;
   if (told.size() == 4) {

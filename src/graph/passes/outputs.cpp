@@ -58,13 +58,16 @@ Output choose_output(Value* place, const c10::IValue& value, const std::string& 
     const bool chosen = wanted.empty() ? is_prediction(one.value) : one.name == wanted || std::to_string(i) == wanted;
     if (!chosen) continue;
     if (!is_prediction(one.value)) {
-      throw ModelError("output \"" + one.name + "\" has shape " + sizes_text(one.value) + ", expected [B, C]");
+      throw ModelError("output \"" + one.name + "\" has shape " + sizes_text(one.value) + ", expected [B, C]",
+                       Reason::kNoSuitableOutput);
     }
     return one;
   }
   if (all.empty()) list = "no tensors";
-  if (!wanted.empty()) throw ModelError("the model has no output \"" + wanted + "\"; it returns " + list);
-  throw ModelError("the model returns " + list + "; expected an output of shape [B, C]: class scores or an embedding");
+  if (!wanted.empty())
+    throw ModelError("the model has no output \"" + wanted + "\"; it returns " + list, Reason::kNoSuitableOutput);
+  throw ModelError("the model returns " + list + "; expected an output of shape [B, C]: class scores or an embedding",
+                   Reason::kNoSuitableOutput);
 }
 
 }  // namespace legrad::graph

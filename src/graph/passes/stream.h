@@ -4,38 +4,24 @@
 #include <unordered_set>
 #include <vector>
 
-#include "graph/passes/straighten.h"
+#include "graph/ir/line.h"
 
 namespace legrad::graph {
 
-/// One attention of the line: a `scaled_dot_product_attention` whose context depends on the image.
-struct Site {
-  Node* node = nullptr;
-  Value* query() const { return node->input(0); }
-  Value* key() const { return node->input(1); }
-  Value* value() const { return node->input(2); }
-  Value* mask() const;  ///< nullptr where there is none
-  Value* context() const { return node->output(); }
-  double scale = 1;
-  std::string form;  ///< what stands in the file
-};
+/// Tensors that every path from the line's input to its output passes, in the order of the line: the articulation points of
+/// its data flow.
+std::vector<Value*> articulation_points(const StraightLine& line, const std::unordered_set<const Value*>& depending);
 
-/// The parts of a vision transformer, as values of its straight line.
-struct Anatomy {
-  std::vector<Site> blocks;    ///< self-attention, first block to last
-  std::vector<Value*> tokens;  ///< Z^0 ... Z^L, one more than blocks
-  std::vector<Site> poolers;   ///< at most one
-  Value* patches = nullptr;    ///< [B, d, rows, columns], what the patch embedding gives; none if it has no such form
-  Node* final_norm = nullptr;  ///< of a model with a pooler: the norm every path takes behind it, or the one before it
-};
+/// The residual stream: where on the list of articulation points the tokens Z^0 ... Z^L stand, one more than there are
+/// attentions. Throws `ModelError` unless all blocks are built alike and hand on tokens of one shape.
+std::vector<size_t> find_stream(const StraightLine& line, const std::vector<Value*>& points,
+                                const std::vector<Node*>& attentions);
 
-/// The values that depend on what is in the images.
-std::unordered_set<const Value*> carriers(const StraightLine& line);
+/// What models with more than one stream, or with windows, are told.
+inline const char* const kNotOneStreamHint =
+    "; hierarchical, windowed and multi-stream models (Swin, MaxViT, CrossViT …) cannot be explained yet";
 
-/// Finds attention, and the residual stream as the articulation points of the data flow: the values that every path from
-/// the images to the output passes. Throws `ModelError` unless all blocks are alike and hand on tokens of one shape.
-///
-/// Where the stream is [N, B, d], as in older CLIPs, transposes are put into the line so that all tokens are [B, N, d].
-Anatomy find_anatomy(StraightLine& line, const std::unordered_map<const Node*, std::string>& forms);
+/// "[2, 197, 768]".
+std::string text(const std::vector<int64_t>& sizes);
 
 }  // namespace legrad::graph

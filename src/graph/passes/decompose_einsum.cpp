@@ -1,9 +1,13 @@
+#include "graph/passes/decompose_einsum.h"
+
 #include <torch/csrc/jit/ir/constants.h>
 
 #include <algorithm>
 #include <optional>
+#include <string>
+#include <utility>
 
-#include "graph/passes/rewrite.h"
+#include "graph/ir/writer.h"
 
 namespace legrad::graph {
 namespace {
@@ -48,50 +52,34 @@ std::optional<Product> parse(std::string equation) {
   return whole ? std::optional(product) : std::nullopt;
 }
 
-class Unfolder {
- public:
-  Unfolder(StraightLine& line, Node* node) : line_(line), node_(node), guard_(node) {}
+// A tensor whose dimensions have the letters `from`, in the order of the letters `to`.
+Value* permuted(const StraightLine& line, Writer& write, Value* tensor, const std::string& from,
+                const std::string& to) {
+  if (from == to) return tensor;
+  auto fact = line.facts.at(tensor);
+  const auto sizes = fact.sizes;
+  std::vector<int64_t> order;
+  for (const char letter : to) order.push_back(static_cast<int64_t>(from.find(letter)));
+  for (size_t i = 0; i < order.size(); ++i) fact.sizes[i] = sizes.at(static_cast<size_t>(order[i]));
+  return write.call("permute", {tensor, write.constant(order)}, fact);
+}
 
-  Value* unfold(const Product& product, Value* left, Value* right) {
-    Value* rows = permuted(left, product.left, product.batch + product.row + product.summed);
-    Value* columns = permuted(right, product.right, product.batch + product.summed + product.column);
-    Node* made = line_.graph->insertNode(line_.graph->create(c10::Symbol::aten("matmul"), {rows, columns}, 1));
-    made->setScope(node_->scope());
-    const auto letters = product.batch + product.row + product.column;
-    auto fact = line_.facts.at(node_->output());
-    auto sizes = fact.sizes;
-    for (size_t i = 0; i < letters.size(); ++i) fact.sizes[i] = sizes[product.out.find(letters[i])];
-    line_.facts[made->output()] = fact;
-    return permuted(made->output(), letters, product.out);
-  }
-
- private:
-  Value* permuted(Value* tensor, const std::string& from, const std::string& to) {
-    if (from == to) return tensor;
-    std::vector<int64_t> order;
-    for (const char letter : to) order.push_back(static_cast<int64_t>(from.find(letter)));
-    Node* made = line_.graph->insertNode(
-        line_.graph->create(c10::Symbol::aten("permute"), {tensor, line_.graph->insertConstant(order)}, 1));
-    auto fact = line_.facts.at(tensor);
-    const auto sizes = fact.sizes;
-    for (size_t i = 0; i < order.size(); ++i) fact.sizes[i] = sizes.at(static_cast<size_t>(order[i]));
-    line_.facts[made->output()] = fact;
-    return made->output();
-  }
-
-  StraightLine& line_;
-  Node* node_;
-  torch::jit::WithInsertPoint guard_;
-};
+Value* multiply(StraightLine& line, Node* einsum, const Product& product, Value* left, Value* right) {
+  Writer write(line, einsum);
+  Value* rows = permuted(line, write, left, product.left, product.batch + product.row + product.summed);
+  Value* columns = permuted(line, write, right, product.right, product.batch + product.summed + product.column);
+  const auto letters = product.batch + product.row + product.column;
+  auto fact = line.facts.at(einsum->output());
+  const auto sizes = fact.sizes;
+  for (size_t i = 0; i < letters.size(); ++i) fact.sizes[i] = sizes[product.out.find(letters[i])];
+  Value* made = write.call("matmul", {rows, columns}, fact);
+  return permuted(line, write, made, letters, product.out);
+}
 
 }  // namespace
 
-void unfold_einsum(StraightLine& line) {
-  std::vector<Node*> found;
-  for (Node* node : line.graph->nodes()) {
-    if (is_aten(node, "einsum")) found.push_back(node);
-  }
-  for (Node* node : found) {
+void decompose_einsum(StraightLine& line) {
+  for (Node* node : find_all(*line.graph, "einsum")) {
     const auto equation = torch::jit::toIValue(node->input(0));
     const auto* operands = node->input(1)->node();
     if (!equation || !equation->isString() || operands->kind() != prim::ListConstruct ||
@@ -100,8 +88,7 @@ void unfold_einsum(StraightLine& line) {
     }
     const auto product = parse(equation->toStringRef());
     if (!product) continue;
-    Value* made = Unfolder(line, node).unfold(*product, operands->input(0), operands->input(1));
-    node->output()->replaceAllUsesWith(made);
+    node->output()->replaceAllUsesWith(multiply(line, node, *product, operands->input(0), operands->input(1)));
   }
   drop_dead_code(line);
 }

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <vector>
+
+namespace legrad::graph {
+
+/// What was computed from some leaves, kept so that cotangents of the outputs can be pulled back to them: the one place
+/// where gradients are taken.
+class Tape {
+ public:
+  /// `outputs` were computed from `leaves` while gradients were recorded.
+  Tape(std::vector<at::Tensor> outputs, std::vector<at::Tensor> leaves);
+
+  /// As computed; one that no gradient leads from does not require any.
+  const std::vector<at::Tensor>& outputs() const { return outputs_; }
+
+  /// Σ_i cotangent_i · ∂output_i/∂leaf for each leaf; zeros for a leaf that no output depends on. A cotangent that is left
+  /// undefined counts as zeros. With `keep`, it can be asked again.
+  std::vector<at::Tensor> pull(const std::vector<at::Tensor>& cotangents, bool keep = false) const;
+
+ private:
+  std::vector<at::Tensor> outputs_;
+  std::vector<at::Tensor> leaves_;
+};
+
+}  // namespace legrad::graph

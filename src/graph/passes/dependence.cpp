@@ -1,0 +1,19 @@
+#include "graph/passes/dependence.h"
+
+#include "graph/ir/operators.h"
+
+namespace legrad::graph {
+
+std::unordered_set<const Value*> depends_on_input(const StraightLine& line) {
+  std::unordered_set<const Value*> carrying = {line.input()};
+  for (const Node* node : line.graph->nodes()) {
+    if (reads_shape_only(node)) continue;
+    bool carries = false;
+    for (const Value* input : node->inputs()) carries = carries || carrying.count(input) > 0;
+    if (!carries) continue;
+    for (const Value* output : node->outputs()) carrying.insert(output);
+  }
+  return carrying;
+}
+
+}  // namespace legrad::graph
