@@ -1,5 +1,5 @@
-// Times an explanation against a plain forward of the same file, interleaved in one run, so that their ratio means something
-// on a busy machine. Prints one JSON object.
+// Times an explanation against a plain forward of the same file, interleaved in one run, so that their ratio means
+// something on a busy machine. Prints one JSON object.
 
 #include <ATen/Parallel.h>
 #include <legrad/legrad.h>

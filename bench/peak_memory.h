@@ -21,8 +21,8 @@ inline double resident_mib() {
   return static_cast<double>(resident) * static_cast<double>(sysconf(_SC_PAGESIZE)) / (1 << 20);
 }
 
-/// The most resident memory while `work` runs, above what was resident before, in MiB. Memory that the allocator keeps from
-/// earlier work is given back first. Sampled every half millisecond.
+/// The most resident memory while `work` runs, above what was resident before, in MiB. Memory that the allocator keeps
+/// from earlier work is given back first. Sampled every half millisecond.
 inline double peak_above_now(const std::function<void()>& work) {
   malloc_trim(0);
   const double before = resident_mib();

@@ -23,8 +23,8 @@ class MethodRun {
   virtual at::Tensor maps() const = 0;
 };
 
-/// A method with its options set: starts a run on a model, whose structure (`Vit::shared_structure`) the run may keep. Throws
-/// `InputError` where the method, or one of its options, has no meaning for the model.
+/// A method with its options set: starts a run on a model, whose structure (`Vit::shared_structure`) the run may keep.
+/// Throws `InputError` where the method, or one of its options, has no meaning for the model.
 using Method = std::function<std::unique_ptr<MethodRun>(std::shared_ptr<const Structure>)>;
 
 struct Explanation {
@@ -32,9 +32,9 @@ struct Explanation {
   std::vector<at::Tensor> maps;  ///< of each method in the order given, raw, [B, K, rows, columns]
 };
 
-/// Explains preprocessed images [B, 3, H, W] by several methods at once: one forward sweep, and one backward sweep if any
-/// of them needs it. Methods that do not look at the target give the same map for every target; where all are of that
-/// kind, `target` may be left empty (K = 1).
+/// Explains preprocessed images [B, 3, H, W] by several methods at once: one forward sweep, and one backward sweep if
+/// any of them needs it. Methods that do not look at the target give the same map for every target; where all are of
+/// that kind, `target` may be left empty (K = 1).
 ///
 ///     auto [output, maps] = explain(vit, images, {281}, built_in_methods().choose("legrad,rollout"));
 Explanation explain(const Vit& vit, const at::Tensor& images, const Target& target, const std::vector<Method>& methods);

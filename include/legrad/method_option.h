@@ -54,8 +54,8 @@ using OptionValue = std::variant<LayerChoice, int64_t, double, std::vector<doubl
 /// default, throws `InputError`.
 class OptionValues {
  public:
-  /// Reads values that were given as text, each with its key. Throws `InputError` for a key that is not known (the known
-  /// ones are listed, nearest first) or given twice, and for a value, or default, that the option does not take.
+  /// Reads values that were given as text, each with its key. Throws `InputError` for a key that is not known (the
+  /// known ones are listed, nearest first) or given twice, and for a value, or default, that the option does not take.
   OptionValues(const std::string& method, const std::vector<MethodOption>& options,
                const std::vector<std::pair<std::string, std::string>>& given);
 

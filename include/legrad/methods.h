@@ -26,20 +26,21 @@ struct ChosenMethod {
 
 /// Methods by name. A value: copies are independent, and nothing registers itself.
 ///
-/// A method is spelled `NAME/KEY=VALUE/KEY=VALUE`, as in `legrad/readout=token_mean/layers=-4:`. In a comma list, an item that
-/// does not begin with a letter continues the value before it: `legrad/layers=0,3,-1,rollout` is two methods.
+/// A method is spelled `NAME/KEY=VALUE/KEY=VALUE`, as in `legrad/readout=token_mean/layers=-4:`. In a comma list, an
+/// item that does not begin with a letter continues the value before it: `legrad/layers=0,3,-1,rollout` is two methods.
 class Methods {
  public:
-  /// Throws `InputError` for a name that is empty, taken, or could not be spelled; for options likewise, and for defaults that
-  /// they do not take.
+  /// Throws `InputError` for a name that is empty, taken, or could not be spelled; for options likewise, and for
+  /// defaults that they do not take.
   void add(MethodRow row);
 
-  /// Reads one method. Throws `InputError` for an unknown method or option (the known ones are listed, nearest first), an option
-  /// that is given twice or without a value, a value of another kind or out of range, and values that do not go together.
+  /// Reads one method. Throws `InputError` for an unknown method or option (the known ones are listed, nearest first),
+  /// an option that is given twice or without a value, a value of another kind or out of range, and values that do not
+  /// go together.
   ChosenMethod parse(const std::string& spec) const;
 
-  /// Reads a comma list, or "all": every method with its defaults. Throws `InputError` as `parse` does, and where the same
-  /// method stands twice with the same options.
+  /// Reads a comma list, or "all": every method with its defaults. Throws `InputError` as `parse` does, and where the
+  /// same method stands twice with the same options.
   std::vector<ChosenMethod> parse_list(const std::string& specs) const;
 
   /// The same, as `explain` takes them.
@@ -63,8 +64,9 @@ Methods built_in_methods();
 /// Every method and its options in lines of text: name, title, source; key, what it takes, default, meaning.
 std::string methods_text(const Methods& methods);
 
-/// The same as one JSON array: [{"name", "title", "source", "looks_at_target", "options": [{"key", "type", "default",
-/// "meaning", and "least", "most", "most_included" of a number, "names" of a name}]}]; "default" is null where there is none.
+/// The same as one JSON array: [{"name", "title", "source", "explains", "looks_at_target", "options": [{"key", "type",
+/// "default", "meaning", and "least", "most", "most_included" of a number, "names" of a name}]}]; "default" is null
+/// where there is none.
 std::string methods_json(const Methods& methods);
 
 }  // namespace legrad

@@ -18,8 +18,8 @@ std::vector<std::string> words_between(std::string_view text, char separator);
 /// Words with ", " between them, or `separator`.
 std::string joined(const std::vector<std::string>& words, const std::string& separator = ", ");
 
-/// `text` with line ends in place of blanks, so that no line is longer than `columns`; lines after the first are indented.
-/// Blanks at its beginning, and several in a row, stay.
+/// `text` with line ends in place of blanks, so that no line is longer than `columns`; lines after the first are
+/// indented. Blanks at its beginning, and several in a row, stay.
 std::string wrapped(const std::string& text, size_t columns, size_t indent = 0);
 
 /// The number that all of `text` is, if it is one that `Number` can hold.

@@ -145,6 +145,7 @@ MethodRow chefer_cam_row() {
       .name = "chefer_cam",
       .title = "CheferCAM",
       .source = "Chefer et al., ICCV 2021, eq. 5 and 6; poolers eq. 8 to 10 and LeGrad's §8.5",
+      .explains = "the product of all attentions times their gradients",
       .looks_at_target = true,
       .options = {{"layers", takes::Blocks{}, "all", "the blocks whose relevances are multiplied"},
                   {"start_layer", takes::Block{}, "0", "the blocks before it are left out; the authors' scripts say 1"},

@@ -37,7 +37,8 @@ std::string methods_text(const Methods& methods) {
   for (const auto& row : methods.rows()) {
     if (!text.empty()) text += "\n";
     const std::string looks = row.looks_at_target ? "" : "; the same for every target";
-    text += io::wrapped(row.name + ": " + row.title + " (" + row.source + ")" + looks, kColumns, 2) + "\n";
+    text += row.name + ": " + row.title + "\n";
+    text += io::wrapped("  " + row.explains + looks + " (" + row.source + ")", kColumns, 2) + "\n";
     for (const auto& option : row.options) text += option_text(option) + "\n";
   }
   return text;
@@ -51,6 +52,7 @@ std::string methods_json(const Methods& methods) {
     json.push_back({{"name", row.name},
                     {"title", row.title},
                     {"source", row.source},
+                    {"explains", row.explains},
                     {"looks_at_target", row.looks_at_target},
                     {"options", options}});
   }

@@ -11,8 +11,9 @@
 
 namespace legrad {
 
-/// row · X for a row [B, M] in double and a matrix X [B, M, N] as large as an attention map, of which `rows(first, count)`
-/// gives some rows [B, count, N] at a time. Rows of X outside [begin, end) are not looked at. Returns [B, N] in double.
+/// row · X for a row [B, M] in double and a matrix X [B, M, N] as large as an attention map, of which `rows(first,
+/// count)` gives some rows [B, count, N] at a time. Rows of X outside [begin, end) are not looked at. Returns [B, N] in
+/// double.
 template <class Rows>
 at::Tensor row_times(const at::Tensor& row, const Attention& attention, const Rows& rows, int64_t begin, int64_t end) {
   auto product = at::zeros({attention.batch(), attention.tokens()}, row.options());
@@ -27,8 +28,8 @@ at::Tensor row_times(const at::Tensor& row, const Attention& attention, const Ro
   return row_times(row, attention, rows, 0, attention.queries());
 }
 
-/// The uniform mean of the rows that the readout looks at, as a row [B, M] in double: 1/R in each readout row of a block's
-/// attention, 1/M in each query of a pooler's.
+/// The uniform mean of the rows that the readout looks at, as a row [B, M] in double: 1/R in each readout row of a
+/// block's attention, 1/M in each query of a pooler's.
 inline at::Tensor readout_row(const Structure& structure, const Attention& attention) {
   const auto options = attention.value.options().dtype(at::kDouble);
   const std::array<int64_t, 2> size = {attention.batch(), attention.queries()};

@@ -1,4 +1,5 @@
-// Stock exports against the oracle (tests/oracle): structure, output and every method of every fixture in tests/data/fixtures.
+// Stock exports against the oracle (tests/oracle): structure, output and every method of every fixture in
+// tests/data/fixtures.
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
@@ -186,7 +187,8 @@ TEST_P(FixtureTest, StructureIsFound) {
   EXPECT_EQ(found.pooler_heads, number("pooler_heads"));
   EXPECT_EQ(found.pooler_queries, number("pooler_queries"));
   EXPECT_EQ(found.output_width, number("output_width"));
-  // A class token at the front can be read from the first rows alone; one at the end is read from what is not there then.
+  // A class token at the front can be read from the first rows alone; one at the end is read from what is not there
+  // then.
   const bool few_rows = expected.at("readout") == "token" || expected.at("readout") == "tokens";
   EXPECT_EQ(fixture().vit.plan().rows_restricted, few_rows && found.readout_rows.front() == 0);
   EXPECT_EQ(found.normalized_output, expected.at("normalized_output").get<bool>());

@@ -31,10 +31,11 @@ std::string with_list(const std::string& docs, const std::string& list, const st
 }
 
 std::string list_of_methods(const Methods& methods) {
-  std::string lines = "| method | | source | looks at the target |\n|---|---|---|---|\n";
+  std::string lines = "| method | | explains | source | looks at the target |\n|---|---|---|---|---|\n";
   for (const auto& row : methods.rows()) {
-    lines += "| [`" + row.name + "`](../include/legrad/methods/" + row.name + ".h) | " + row.title + " | " +
-             row.source + " | " + (row.looks_at_target ? "yes" : "no") + " |\n";
+    const std::string header = "../include/legrad/methods/" + row.name + ".h";
+    lines += "| [`" + row.name + "`](" + header + ") | " + row.title + " | " + row.explains + " | " + row.source +
+             " | " + (row.looks_at_target ? "yes" : "no") + " |\n";
   }
   return lines;
 }

@@ -250,6 +250,7 @@ TEST(MethodsText, IsDataAsJson) {
     EXPECT_EQ(json[i].at("name"), row.name);
     EXPECT_EQ(json[i].at("title"), row.title);
     EXPECT_EQ(json[i].at("source"), row.source);
+    EXPECT_EQ(json[i].at("explains"), row.explains);
     EXPECT_EQ(json[i].at("looks_at_target"), row.looks_at_target);
     ASSERT_EQ(json[i].at("options").size(), row.options.size());
   }

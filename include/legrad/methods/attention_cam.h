@@ -19,10 +19,10 @@ struct AttentionCamOptions {
 ///
 ///   w_h = mean_{i,j} ∂s/∂A_{h,i,j},   map_j = Σ_h w_h A_{h,cls,j},   patches j only
 ///
-/// s is the model's final score, A [h, M, N] the block's self-attention, or the pooler's attention in a model with one. The
-/// mean needs no map: it is <Σ_i ∂s/∂O_{h,i}, Σ_j V_{h,j}> / (M·N). Where the readout looks at several rows (means of
-/// tokens, distilled models, several pooler queries), "cls" is their uniform mean. Returns raw maps [B, K, rows, columns],
-/// of either sign, in float32 (float64 for a float64 model).
+/// s is the model's final score, A [h, M, N] the block's self-attention, or the pooler's attention in a model with one.
+/// The mean needs no map: it is <Σ_i ∂s/∂O_{h,i}, Σ_j V_{h,j}> / (M·N). Where the readout looks at several rows (means
+/// of tokens, distilled models, several pooler queries), "cls" is their uniform mean. Returns raw maps [B, K, rows,
+/// columns], of either sign, in float32 (float64 for a float64 model).
 ///
 /// Deviations: eq. 13 divides by n² where A has (n + 1)² entries; here it is their mean, a factor that min-max removes.
 /// Chefer's `generate_cam_attn` averages the gradient over the class token's patch columns alone, and ends with a ReLU;

@@ -22,13 +22,13 @@ struct GradCamOptions {
 ///
 ///   w = mean_i ∂s/∂z_i^l [d],   map = relu(1/d Σ_c w_c Z^l_{j,c}),   patches j only
 ///
-/// s is the model's final score, Z^l [N, d] the output of block l. It asks nothing of the readout, so that it is the same
-/// for class tokens, means and poolers. Returns raw maps [B, K, rows, columns] >= 0 in float32 (float64 for a float64
-/// model).
+/// s is the model's final score, Z^l [N, d] the output of block l. It asks nothing of the readout, so that it is the
+/// same for class tokens, means and poolers. Returns raw maps [B, K, rows, columns] >= 0 in float32 (float64 for a
+/// float64 model).
 ///
 /// Deviations: eq. 12 writes 1/n and sums n + 1 tokens; here it is their mean, a factor that min-max removes.
-/// pytorch-grad-cam takes the mean of the gradient over patches alone (`include_prefix` = false) and sums over the width;
-/// both it and torch-cam are usually put on a block's first norm, here it is the block's output as in the paper.
+/// pytorch-grad-cam takes the mean of the gradient over patches alone (`include_prefix` = false) and sums over the
+/// width; both it and torch-cam are usually put on a block's first norm, here it is the block's output as in the paper.
 at::Tensor grad_cam(const Vit& vit, const at::Tensor& images, const Target& targets,
                     const GradCamOptions& options = {});
 

@@ -43,11 +43,11 @@ struct LegradResult {
 ///
 ///   s^l = readout(Z^l) · c,   map = 1/L Σ_l  1/(h·M) Σ_{h,i} relu(∂s^l / ∂A^l_{h,i,·}),   patch columns only
 ///
-/// with A^l the block's self-attention, or the pooler's attention to Z^l. Images [B, 3, H, W], preprocessed. Returns raw
-/// maps [B, K, rows, columns] in float32 (float64 for a float64 model), ≥ 0 with the ReLU on.
+/// with A^l the block's self-attention, or the pooler's attention to Z^l. Images [B, 3, H, W], preprocessed. Returns
+/// raw maps [B, K, rows, columns] in float32 (float64 for a float64 model), ≥ 0 with the ReLU on.
 ///
-/// Deviations: the published code uses the last two layers by default and the token mean for CLIP; here all layers and the
-/// model's own readout are the default as in the paper, and `Readout` chooses.
+/// Deviations: the published code uses the last two layers by default and the token mean for CLIP; here all layers and
+/// the model's own readout are the default as in the paper, and `Readout` chooses.
 at::Tensor legrad(const Vit& vit, const at::Tensor& images, const Target& targets, const LegradOptions& options = {});
 
 /// The same, with what each layer gave.

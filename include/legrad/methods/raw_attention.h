@@ -19,8 +19,8 @@ struct RawAttentionOptions {
 ///
 ///   map_j = mean_h A_{h,cls,j},   patches j only
 ///
-/// A is the block's self-attention, or the pooler's attention in a model with one. Where the readout looks at several rows
-/// (means of tokens, distilled models, several pooler queries), "cls" is their uniform mean. Does not look at the
+/// A is the block's self-attention, or the pooler's attention in a model with one. Where the readout looks at several
+/// rows (means of tokens, distilled models, several pooler queries), "cls" is their uniform mean. Does not look at the
 /// targets, which only say K: every target gets the same map, and without any K = 1.
 /// Returns raw maps [B, K, rows, columns] in [0, 1] in float32 (float64 for a float64 model).
 at::Tensor raw_attention(const Vit& vit, const at::Tensor& images, const Target& targets = {},

@@ -25,14 +25,14 @@ struct RolloutOptions {
 ///
 ///   Â^l = rows of (fuse_h A^l_h + I) over their sums,   map = the readout's row of Â^L ... Â^1, patch columns only
 ///
-/// Computed in row form, last block first, in double: r ← r Â^l. r starts as the readout row's unit vector, where there are
-/// several (GAP, class token and mean, distilled) as the mean of theirs, and with an attentional pooler as its fused
-/// attention, each query's row over its sum and no I, as a pooler has no skip connection. Does not look at the
+/// Computed in row form, last block first, in double: r ← r Â^l. r starts as the readout row's unit vector, where there
+/// are several (GAP, class token and mean, distilled) as the mean of theirs, and with an attentional pooler as its
+/// fused attention, each query's row over its sum and no I, as a pooler has no skip connection. Does not look at the
 /// targets, which only say K: every target gets the same map, and without any K = 1.
 /// Returns raw maps [B, K, rows, columns] in [0, 1] in float32 (float64 for a float64 model).
 ///
-/// Deviations: `discard_ratio` drops entries row by row, where vit-explain drops the smallest of the whole N x N map (and
-/// spares the class token's attention to itself); so no map has to be stored.
+/// Deviations: `discard_ratio` drops entries row by row, where vit-explain drops the smallest of the whole N x N map
+/// (and spares the class token's attention to itself); so no map has to be stored.
 at::Tensor rollout(const Vit& vit, const at::Tensor& images, const Target& targets = {},
                    const RolloutOptions& options = {});
 

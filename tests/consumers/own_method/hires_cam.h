@@ -10,7 +10,8 @@
 #include <utility>
 #include <vector>
 
-/// HiResCAM (Draelos & Carin, 2020) on the tokens of one block: map_j = relu(1/d Σ_c ∂s/∂Z_{j,c} Z_{j,c}), patches j only.
+/// HiResCAM (Draelos & Carin, 2020) on the tokens of one block: map_j = relu(1/d Σ_c ∂s/∂Z_{j,c} Z_{j,c}), patches j
+/// only.
 class HiResCamRun : public legrad::MethodRun, public legrad::BackwardWatcher {
  public:
   HiResCamRun(std::shared_ptr<const legrad::Structure> structure, int64_t block)
@@ -39,6 +40,7 @@ inline legrad::MethodRow hires_cam_row() {
   return {.name = "hires_cam",
           .title = "HiResCAM",
           .source = "Draelos & Carin, 2020",
+          .explains = "one block's tokens times the final score's gradient at them",
           .looks_at_target = true,
           .options = {{"block", legrad::takes::Block{}, "-2", "the block whose tokens it looks at"}},
           .make = [](const legrad::OptionValues& values) -> legrad::Method {
