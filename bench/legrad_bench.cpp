@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/options/values.h"
 #include "peak_memory.h"
 
 namespace {
@@ -22,8 +23,7 @@ namespace {
 struct Options {
   std::string model;
   std::string size;
-  std::vector<std::string> methods = {"legrad"};
-  std::string readout = "auto";
+  std::string methods = "legrad";
   int64_t batch = 1;
   int64_t targets = 1;
   int threads = 0;
@@ -41,28 +41,6 @@ double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   const size_t middle = values.size() / 2;
   return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
-}
-
-legrad::ImageSize parse_size(const std::string& text) {
-  const auto cross = text.find('x');
-  if (cross == std::string::npos) throw legrad::InputError("--size " + text + ": expected HxW, as in 224x224");
-  try {
-    return {std::stoll(text.substr(0, cross)), std::stoll(text.substr(cross + 1))};
-  } catch (const std::exception&) {
-    throw legrad::InputError("--size " + text + ": expected HxW, as in 224x224");
-  }
-}
-
-std::string joined(const std::vector<std::string>& names) {
-  std::string text;
-  for (const auto& name : names) text += (text.empty() ? "" : ",") + name;
-  return text;
-}
-
-legrad::Readout parse_readout(const std::string& name) {
-  if (name == "model") return legrad::Readout::kModel;
-  if (name == "token_mean") return legrad::Readout::kTokenMean;
-  return legrad::Readout::kAuto;
 }
 
 // The best plain forward a user could have: the archive as it is, or frozen, whichever is faster here.
@@ -92,7 +70,7 @@ torch::jit::Module faster_of_original_and_frozen(const std::string& file, const 
 nlohmann::json measure(const Options& options) {
   if (options.threads > 0) at::set_num_threads(options.threads);
   legrad::LoadOptions load;
-  if (!options.size.empty()) load.input_size = parse_size(options.size);
+  if (!options.size.empty()) load.input_size = legrad::apps::parse_size("--size", options.size);
   const auto vit = legrad::Vit::load(options.model, load);
   const auto& structure = vit.structure();
   const c10::InferenceMode inference;
@@ -102,15 +80,12 @@ nlohmann::json measure(const Options& options) {
 
   std::vector<int64_t> classes(options.targets);
   std::iota(classes.begin(), classes.end(), 0);
-  legrad::BuiltInOptions how;
-  how.legrad.readout = parse_readout(options.readout);
-  const auto known = legrad::built_in_methods(how);
-  const bool all = options.methods == std::vector<std::string>{"all"};
-  const auto names = all ? known.names() : options.methods;
-  const auto run = [&](const std::vector<std::string>& chosen) {
-    legrad::explain(vit, images, classes, known.choose(chosen));
-  };
-  const auto explain = [&] { run(names); };
+  const auto known = legrad::built_in_methods();
+  const auto chosen = known.parse_list(options.methods);
+  std::vector<legrad::Method> methods;
+  for (const auto& one : chosen) methods.push_back(one.method);
+  const auto run = [&](const std::vector<legrad::Method>& some) { legrad::explain(vit, images, classes, some); };
+  const auto explain = [&] { run(methods); };
 
   std::string plain_form;
   auto plain = faster_of_original_and_frozen(options.model, images, plain_form);
@@ -119,11 +94,11 @@ nlohmann::json measure(const Options& options) {
   const double extra = legrad::bench::peak_above_now([&] { explain(); });
   std::vector<double> forward_times;
   std::vector<double> explain_times;
-  std::vector<std::vector<double>> alone_times(names.size() > 1 ? names.size() : 0);
+  std::vector<std::vector<double>> alone_times(chosen.size() > 1 ? chosen.size() : 0);
   for (int i = 0; i < options.runs; ++i) {
     forward_times.push_back(milliseconds([&] { plain.forward({images}); }));
     explain_times.push_back(milliseconds([&] { explain(); }));
-    for (size_t m = 0; m < alone_times.size(); ++m) alone_times[m].push_back(milliseconds([&] { run({names[m]}); }));
+    for (size_t m = 0; m < alone_times.size(); ++m) alone_times[m].push_back(milliseconds([&] { run({methods[m]}); }));
   }
   const double forward_ms = median(forward_times);
   const double explain_ms = median(explain_times);
@@ -133,8 +108,7 @@ nlohmann::json measure(const Options& options) {
       {"ratio", explain_ms / forward_ms},
       {"extra_mib", extra},
       {"forward", plain_form},
-      {"method", joined(names)},
-      {"readout", options.readout},
+      {"methods", options.methods},
       {"size", std::to_string(structure.image->size.height) + "x" + std::to_string(structure.image->size.width)},
       {"batch", options.batch},
       {"targets", options.targets},
@@ -142,9 +116,9 @@ nlohmann::json measure(const Options& options) {
       {"runs", options.runs}};
   if (!alone_times.empty()) {
     double sum = 0;
-    for (size_t m = 0; m < names.size(); ++m) {
+    for (size_t m = 0; m < chosen.size(); ++m) {
       const double alone = median(alone_times[m]);
-      result["alone_ms"][names[m]] = alone;
+      result["alone_ms"][chosen[m].spec] = alone;
       sum += alone;
     }
     result["sum_of_alone_ms"] = sum;
@@ -162,12 +136,10 @@ int main(int argc, char** argv) {
   app.add_option("--size", options.size, "Input size HxW [what the file says]");
   app.add_option("--batch", options.batch, "Images in a call")->check(CLI::Range(1, 1024))->capture_default_str();
   app.add_option("--targets", options.targets, "Targets in a call")->check(CLI::Range(1, 1024))->capture_default_str();
-  app.add_option("--method", options.methods,
-                 "all, or a comma list of methods to run at once; of several, each is timed alone too")
-      ->delimiter(',')
-      ->capture_default_str();
-  app.add_option("--readout", options.readout, "auto, model or token_mean")
-      ->check(CLI::IsMember({"auto", "model", "token_mean"}))
+  app.add_option(
+         "--methods", options.methods,
+         "all, or a comma list of methods with options, as in legrad/readout=token_mean,rollout, to run at once; of "
+         "several, each is timed alone too")
       ->capture_default_str();
   app.add_option("--threads", options.threads, "CPU threads [all cores]")->check(CLI::Range(1, 1024));
   app.add_option("--runs", options.runs, "Interleaved runs; medians are printed")

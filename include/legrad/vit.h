@@ -30,8 +30,9 @@ class Network;
 /// be used from many threads at once. Every call leaves the caller's grad and inference mode as it was.
 class Vit {
  public:
-  /// Reads, checks, straightens and cuts a TorchScript archive (traced, scripted or frozen) or one of torch.export (.pt2). Nothing in the file runs
-  /// before it was looked at. Throws `ModelError` for what is not a model we can explain rightly.
+  /// Reads, checks, straightens and cuts a TorchScript archive (traced, scripted or frozen) or one of torch.export
+  /// (.pt2). Nothing in the file runs before it was looked at. Throws `ModelError` for what is not a model we can
+  /// explain rightly.
   static Vit load(const std::filesystem::path& file, const LoadOptions& options = {});
 
   const Structure& structure() const;
@@ -39,10 +40,10 @@ class Vit {
   std::shared_ptr<const Structure> shared_structure() const;
   const GradientPlan& plan() const;
 
-  /// A new model for images of another size, multiples of the patch size; this one stays as it is. The position embedding
-  /// is resampled as timm and open_clip do (bicubic, antialiased), rows of class and register tokens untouched. Weights are
-  /// shared. Throws `InputError` for a size that does not fit, `ModelError` for a model whose file holds more of its size
-  /// than a position embedding (rotary tables, relative position bias).
+  /// A new model for images of another size, multiples of the patch size; this one stays as it is. The position
+  /// embedding is resampled as timm and open_clip do (bicubic, antialiased), rows of class and register tokens
+  /// untouched. Weights are shared. Throws `InputError` for a size that does not fit, `ModelError` for a model whose
+  /// file holds more of its size than a position embedding (rotary tables, relative position bias).
   Vit resized(int64_t height, int64_t width) const;
 
   /// The model's output [B, C] for images [B, 3, H, W] that are already preprocessed. Images are moved to the model's

@@ -7,7 +7,8 @@
 
 namespace legrad::testing {
 
-/// How often images went through a model that has one convolution, its patch embedding, while `work` ran on this thread.
+/// How often images went through a model while `work` ran on this thread: through its patch embedding, its one
+/// convolution.
 inline int forward_passes(const std::function<void()>& work) {
   thread_local int convolutions = 0;
   convolutions = 0;

@@ -28,8 +28,8 @@ struct PictureGrid {
 };
 
 /// Draws grids below each other on white; pictures keep their size, text goes with the size of the first one. Letters
-/// outside ASCII are drawn as '?'. Returns RGB bytes [H, W, 3]. Throws `InputError` for a picture of another shape or dtype,
-/// a row with more cells than columns, and a figure without a picture or with more than 2^27 pixels.
+/// outside ASCII are drawn as '?'. Returns RGB bytes [H, W, 3]. Throws `InputError` for a picture of another shape or
+/// dtype, a row with more cells than columns, and a figure without a picture or with more than 2^27 pixels.
 at::Tensor draw(const std::vector<PictureGrid>& grids);
 
 /// RGB bytes [H, W, 3] scaled so that the longer side has `side` pixels. Throws `InputError`.
