@@ -33,8 +33,8 @@ struct Preprocessing {
 ///                        "interpolation": "bilinear", "resize": "squash"},
 ///      "labels": ["apple", "bicycle"], "grid": [14, 14]}
 ///
-/// A SigLIP's may name a NumPy file with the embedding of the empty prompt, "a photo of", that its maps are corrected with:
-/// "empty_embedding": "empty.npy".
+/// A SigLIP's may name a NumPy file with the embedding of the empty prompt, "a photo of", that its maps are corrected
+/// with: "empty_embedding": "empty.npy".
 ///
 /// Sizes are height, then width. Only `schema_version` and `vision` are required; fields that are not known are
 /// ignored.

@@ -46,8 +46,8 @@ struct ImageInput {
   std::vector<int64_t> patch_positions;  ///< [n] place in the sequence of each patch, row by row
 };
 
-/// What was found in a transformer's graph, and measured on it, when it was loaded. Nothing in here is guessed from names of
-/// modules.
+/// What was found in a transformer's graph, and measured on it, when it was loaded. Nothing in here is guessed from
+/// names of modules.
 struct Structure {
   std::optional<ImageInput> image;  ///< of a vision tower; a loaded `Vit` always has it
   int64_t blocks = 0;               ///< L, the number of self-attention blocks
@@ -68,7 +68,8 @@ struct Structure {
   std::string exporter;  ///< what wrote the file, "TorchScript" and its version
 };
 
-/// How a model's stages are run and its gradients taken. Changes no result, only what it costs; measured when it was loaded.
+/// How a model's stages are run and its gradients taken. Changes no result, only what it costs; measured when it was
+/// loaded.
 struct GradientPlan {
   bool batch_of_one = false;     ///< the file holds a batch of one image, so images go through one by one
   bool rows_restricted = false;  ///< gradients are taken on the readout rows alone (checked to be the same)

@@ -55,8 +55,8 @@ class ForwardWatcher {
   virtual void on_gradient(const ScoreGradient& gradient) { (void)gradient; }
 };
 
-/// What a backward watcher needs of a block, or of the pooler. The sweep runs no further down than someone needs, and takes
-/// gradients only where they are needed.
+/// What a backward watcher needs of a block, or of the pooler. The sweep runs no further down than someone needs, and
+/// takes gradients only where they are needed.
 enum class BackwardNeed {
   kNothing,
   kAttention,  ///< the attention alone, once, whatever the targets

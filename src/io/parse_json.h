@@ -12,8 +12,8 @@ struct JsonLimits {
   size_t depth = 64;
 };
 
-/// Parses a document after its size was counted. Throws `ModelError`, which begins with "it", if it is beyond the limits, is
-/// no JSON, or holds a number that no double can hold.
+/// Parses a document after its size was counted. Throws `ModelError`, which begins with "it", if it is beyond the
+/// limits, is no JSON, or holds a number that no double can hold.
 nlohmann::json parse_json(std::string_view text, const JsonLimits& limits = {});
 
 }  // namespace legrad::io

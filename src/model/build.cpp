@@ -20,8 +20,8 @@ at::Tensor example_images(int64_t batch, ImageSize size, int64_t channels, const
   return at::randn({batch, channels, size.height, size.width}, generator).to(as.device, as.to_dtype);
 }
 
-// Other images than the example, of another spread, to see whether what was found on the example holds; and more of them,
-// so that their number is not taken for that of something else.
+// Other images than the example, of another spread, to see whether what was found on the example holds; and more of
+// them, so that their number is not taken for that of something else.
 at::Tensor probe_images(const at::Tensor& example, const Structure& structure) {
   constexpr int64_t kLarge = 30'000'000;  // parameters
   const int64_t count = structure.parameters > kLarge ? 3 : 5;

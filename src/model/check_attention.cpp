@@ -79,9 +79,9 @@ class AttentionCheck {
                      Reason::kUnknownAttention);
   }
 
-  // Whether every row is made of its own token alone, which is the rule, in three runs: rows change where their tokens do,
-  // in one half of them and in the other, and go where their tokens go in a random order. Not so where a row depends on its
-  // place too, as with rotary positions.
+  // Whether every row is made of its own token alone, which is the rule, in three runs: rows change where their tokens
+  // do, in one half of them and in the other, and go where their tokens go in a random order. Not so where a row
+  // depends on its place too, as with rotary positions.
   bool stands_in_place() const {
     const int64_t count = seen_.alone.size(1);
     auto generator = at::detail::createCPUGenerator(/*seed=*/41);

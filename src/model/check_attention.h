@@ -21,9 +21,9 @@ struct SeenAttended {
   Attended alone;
 };
 
-/// Measures how an attention's tensors lie in the file, and fills in its layout: which head of which image, and which token,
-/// each row of Q, K, V and O is of. Checks that Q, K and V of an image are what they are without the other images, that each
-/// row is made of one token, and that the map times V is O.
+/// Measures how an attention's tensors lie in the file, and fills in its layout: which head of which image, and which
+/// token, each row of Q, K, V and O is of. Checks that Q, K and V of an image are what they are without the other
+/// images, that each row is made of one token, and that the map times V is O.
 ///
 /// `name` says in errors what it is, as in "block 3". Throws `ModelError` where it cannot be followed.
 SeenAttended measure_attention(const Network& network, AttentionStage& stage, const Seen& seen,

@@ -16,8 +16,8 @@ struct TailSeen {
   bool keeps_rows = false;  ///< the same on the rows alone as beside the others, and no gradient leads to the others
 };
 
-/// Runs a block's tail, and looks whether it can be run on `rows` alone (empty: not asked). Throws `ModelError` where a row
-/// of the context goes to another token than the one it is of.
+/// Runs a block's tail, and looks whether it can be run on `rows` alone (empty: not asked). Throws `ModelError` where a
+/// row of the context goes to another token than the one it is of.
 TailSeen check_tail(const Network& network, const Network::Block& block, const at::Tensor& context,
                     const at::Tensor& tokens, const std::vector<int64_t>& rows, const std::string& name);
 

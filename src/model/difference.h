@@ -9,7 +9,8 @@ namespace legrad::model {
 /// How far two ways to the same numbers may lie apart, relative to the largest. Wrong surgery is off by much more.
 double tolerance(c10::ScalarType dtype);
 
-/// The largest difference relative to the largest number of `b`. Infinite where the shapes differ: nothing is broadcast.
+/// The largest difference relative to the largest number of `b`. Infinite where the shapes differ: nothing is
+/// broadcast.
 double difference(const at::Tensor& a, const at::Tensor& b);
 
 /// Whether two ways to the same numbers, of one dtype, gave the same.

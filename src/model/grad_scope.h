@@ -7,9 +7,9 @@
 
 namespace legrad::model {
 
-/// For the length of a call: inference mode and autocast off, gradients recorded or not as asked. The caller's modes come
-/// back at the end, also on a throw. (Under inference mode nothing can be differentiated, whatever grad mode says; under
-/// autocast products would be taken in half precision.)
+/// For the length of a call: inference mode and autocast off, gradients recorded or not as asked. The caller's modes
+/// come back at the end, also on a throw. (Under inference mode nothing can be differentiated, whatever grad mode says;
+/// under autocast products would be taken in half precision.)
 class GradScope {
  public:
   explicit GradScope(bool record) : inference_(false), grad_(record) {}

@@ -39,8 +39,8 @@ graph::StraightenOptions straighten_options(const graph::Source& source, const L
   return straighten;
 }
 
-// Tries a model at one size after another. Only a run that fails says that a size was wrong; what is refused at one size is
-// refused at all, and the refusal is thrown on.
+// Tries a model at one size after another. Only a run that fails says that a size was wrong; what is refused at one
+// size is refused at all, and the refusal is thrown on.
 class SizeFinder {
  public:
   SizeFinder(const graph::Source& source, const graph::StraightenOptions& straighten)

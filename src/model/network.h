@@ -20,8 +20,8 @@ struct Attended {
   at::Tensor context;  ///< O [B, h, M, e]
 };
 
-/// How an attention's tensors lie in the file, as measured. Outside, heads are [B, h, ...] and rows are in the order of the
-/// tokens.
+/// How an attention's tensors lie in the file, as measured. Outside, heads are [B, h, ...] and rows are in the order of
+/// the tokens.
 struct AttentionLayout {
   bool heads_in_batch = false;  ///< heads and images are one dimension, [1, B·h, N, e] ...
   bool heads_first = false;     ///< ... [1, h·B, N, e]
@@ -72,8 +72,8 @@ class Network {
   TailAndMean run_tail_with_mean(const Block& block, const at::Tensor& context, const at::Tensor& tokens) const;
 
  private:
-  /// Runs a program on inputs [B, ...]; image by image, if the model holds a batch of one. The outputs from `shared` on do
-  /// not depend on the images.
+  /// Runs a program on inputs [B, ...]; image by image, if the model holds a batch of one. The outputs from `shared` on
+  /// do not depend on the images.
   std::vector<at::Tensor> run(const graph::Program& program, const std::vector<at::Tensor>& inputs,
                               size_t shared = SIZE_MAX) const;
   /// An input for `batch` images whose contents nobody reads; takes no memory.

@@ -17,8 +17,8 @@ void for_each_run(const std::vector<int64_t>& rows, const Work& work) {
   }
 }
 
-/// Chosen rows of a tensor along `dim`, in the order given; a view where they are neighbours. Put together from slices: an
-/// index would have to be brought to the tensor's device every time.
+/// Chosen rows of a tensor along `dim`, in the order given; a view where they are neighbours. Put together from slices:
+/// an index would have to be brought to the tensor's device every time.
 inline at::Tensor select_rows(const at::Tensor& tensor, int64_t dim, const std::vector<int64_t>& rows) {
   std::vector<at::Tensor> parts;
   for_each_run(rows, [&](int64_t first, int64_t count) { parts.push_back(tensor.narrow(dim, first, count)); });

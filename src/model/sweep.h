@@ -13,9 +13,9 @@ namespace legrad::model {
 /// Whether any of them asks a block for its own score, which needs the target.
 bool any_score_wanted(const std::vector<ForwardWatcher*>& watchers, int64_t blocks);
 
-/// First block to last, handing each block and the gradients of its own score to whoever wants them. A block's gradients
-/// are taken right after it ran and then let go, so memory does not grow with the number of blocks. Returns the output
-/// [B, C]. If `kept` is given, Z^0 ... Z^L are put there, those before Z^`first_kept` undefined.
+/// First block to last, handing each block and the gradients of its own score to whoever wants them. A block's
+/// gradients are taken right after it ran and then let go, so memory does not grow with the number of blocks. Returns
+/// the output [B, C]. If `kept` is given, Z^0 ... Z^L are put there, those before Z^`first_kept` undefined.
 at::Tensor sweep_forward(const Network& network, const at::Tensor& images, const Target& target,
                          const std::vector<ForwardWatcher*>& watchers, std::vector<at::Tensor>* kept,
                          int64_t first_kept = 0);

@@ -72,8 +72,8 @@ class ForwardSweep {
     return output;
   }
 
-  // The readout sees a few rows only, so the block's tail runs on those, once for every target: the rows are repeated along
-  // the batch and one backward pass takes the gradients of several scores.
+  // The readout sees a few rows only, so the block's tail runs on those, once for every target: the rows are repeated
+  // along the batch and one backward pass takes the gradients of several scores.
   void score_on_rows(const Network::Block& block, const Attended& attended, const at::Tensor& input, bool keep_output) {
     const auto& rows = network_.structure.readout_rows;
     const auto context = select_rows(attended.context, 2, rows);
@@ -134,7 +134,8 @@ class ForwardSweep {
     return targets_;
   }
 
-  // All rows matter, or their mean does: the block's own forward keeps its tape, and each target takes one backward pass.
+  // All rows matter, or their mean does: the block's own forward keeps its tape, and each target takes one backward
+  // pass.
   at::Tensor score_on_all_rows(const Network::Block& block, const Attended& attended, const at::Tensor& input,
                                bool model, bool mean) {
     const GradScope scope(true);

@@ -20,7 +20,8 @@ std::string shape(const at::Tensor& tensor) {
 
 }  // namespace
 
-/// One of: classes for all images, a tensor of classes or embeddings, a function, a choice, other targets one after another.
+/// One of: classes for all images, a tensor of classes or embeddings, a function, a choice, other targets one after
+/// another.
 struct Target::Kind {
   std::vector<int64_t> classes;
   at::Tensor tensor;

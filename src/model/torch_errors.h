@@ -9,8 +9,8 @@
 
 namespace legrad::model {
 
-/// Runs `call`. What LibTorch itself throws in there comes out as an `Exception` of this library, in one line that begins
-/// with what was being done.
+/// Runs `call`. What LibTorch itself throws in there comes out as an `Exception` of this library, in one line that
+/// begins with what was being done.
 template <class Exception, class Call>
 auto plainly(const std::string& doing, const Call& call) {
   try {

@@ -92,7 +92,8 @@ TEST_P(CallScopeTest, NumbersAndDevicesInAScriptFollowTheModel) {
   scaled.define(R"(
 def forward(self, x):
     y = self.vit.forward(x)
-    return y * torch.stack([self.vit.half, self.vit.quarter, self.vit.half, self.vit.half, self.vit.quarter]) + torch.ones([5], device="cpu")
+    half, quarter = self.vit.half, self.vit.quarter
+    return y * torch.stack([half, quarter, half, half, quarter]) + torch.ones([5], device="cpu")
 )");
   scaled.save((folder_.path() / "scaled.pt").string());
   const auto factors = at::tensor({0.5F, 0.25F, 0.5F, 0.5F, 0.25F});

@@ -1,5 +1,5 @@
-// What a sweep makes host and device tell each other, counted on the stand-in for an accelerator: nothing that grows with
-// the number of blocks.
+// What a sweep makes host and device tell each other, counted on the stand-in for an accelerator: nothing that grows
+// with the number of blocks.
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>

@@ -1,5 +1,6 @@
-// Files made to do harm by being loaded: to write a file, to stop the process, to take its time or its memory. Each is a model
-// that is accepted, with one thing changed and its checksums right, and is refused by name in a process of its own.
+// Files made to do harm by being loaded: to write a file, to stop the process, to take its time or its memory. Each is
+// a model that is accepted, with one thing changed and its checksums right, and is refused by name in a process of its
+// own.
 
 #include <gtest/gtest.h>
 #include <legrad/vit.h>

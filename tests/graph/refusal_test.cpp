@@ -1,5 +1,6 @@
-// Files that must be refused: quickly, in one line that names what is wrong, without crash, hang, gigabytes or a file touched.
-// Every file is loaded in a process of its own (made by tests/oracle/make_refusals.py; each has one thing wrong).
+// Files that must be refused: quickly, in one line that names what is wrong, without crash, hang, gigabytes or a file
+// touched. Every file is loaded in a process of its own (made by tests/oracle/make_refusals.py; each has one thing
+// wrong).
 
 #include <gtest/gtest.h>
 #include <legrad/vit.h>

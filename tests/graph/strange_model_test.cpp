@@ -1,6 +1,6 @@
 // Models that a straight line with its attention cut out does not stand for: tokens mixed by pixels in another way than
-// softmax attention, in all blocks or in the last, sizes that pixels decide, writes that a container hides. Each is refused by
-// name. Beside them the same model with what only looks alike, which is explained.
+// softmax attention, in all blocks or in the last, sizes that pixels decide, writes that a container hides. Each is
+// refused by name. Beside them the same model with what only looks alike, which is explained.
 
 #include <gtest/gtest.h>
 #include <legrad/legrad.h>
@@ -77,7 +77,8 @@ TEST_P(StrangeModelTest, IsRefusedByNameUnlessItOnlyLooksAlike) {
   } catch (const legrad::ModelError& error) {
     EXPECT_FALSE(strange.explained && first == 0) << error.what();  // blocks have to be alike
     using legrad::Reason;
-    // Where all blocks lack a softmax there is none at all; where the last alone is strange, it is not built like the others.
+    // Where all blocks lack a softmax there is none at all; where the last alone is strange, it is not built like the
+    // others.
     const bool named = error.reason() == strange.reason || error.reason() == Reason::kNotOneStream ||
                        (first == 0 && error.reason() == Reason::kNoAttention);
     EXPECT_TRUE(named) << legrad::to_string(error.reason()) << ": " << error.what();

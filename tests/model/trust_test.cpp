@@ -1,5 +1,5 @@
-// Models written in ways that lead a reader of graphs astray: each is explained rightly, by autograd on attention maps that
-// are written out here, or refused by name. Every class of these gave wrong maps once.
+// Models written in ways that lead a reader of graphs astray: each is explained rightly, by autograd on attention maps
+// that are written out here, or refused by name. Every class of these gave wrong maps once.
 
 #include <gtest/gtest.h>
 #include <legrad/legrad.h>

@@ -114,8 +114,8 @@ class Call {
     }
   }
 
-  // As CUDA: a number from the CPU may take part where elements are computed one by one, indices are fetched, the rest is
-  // refused.
+  // As CUDA: a number from the CPU may take part where elements are computed one by one, indices are fetched, the rest
+  // is refused.
   void check_devices() const {
     if (!here_) return;
     for (const auto& [tensor, in_list] : foreign_) {

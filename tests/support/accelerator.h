@@ -6,10 +6,10 @@
 
 namespace legrad::testing {
 
-/// A stand-in for an accelerator, on any machine: LibTorch's device for whoever brings one, named "standin", which computes
-/// on the CPU in memory that is its own, at addresses the host cannot read. As on a GPU, an operator that is given tensors of two devices throws
-/// (numbers of no dimension may come from the CPU where CUDA's kernels take them). The first call registers it, which has to
-/// come before the first gradient is taken.
+/// A stand-in for an accelerator, on any machine: LibTorch's device for whoever brings one, named "standin", which
+/// computes on the CPU in memory that is its own, at addresses the host cannot read. As on a GPU, an operator that is
+/// given tensors of two devices throws (numbers of no dimension may come from the CPU where CUDA's kernels take them).
+/// The first call registers it, which has to come before the first gradient is taken.
 c10::Device stand_in();
 
 /// What the stand-in was asked for, in all threads.

@@ -69,7 +69,8 @@ inline std::string read_until_closed(int channel, std::chrono::steady_clock::tim
   }
 }
 
-/// Does some work in a process of its own, whose working directory is `folder`. Nothing of LibTorch may have run in this one.
+/// Does some work in a process of its own, whose working directory is `folder`. Nothing of LibTorch may have run in
+/// this one.
 inline Outcome in_child(const std::function<void()>& work, const std::filesystem::path& folder) {
   int channel[2];
   if (pipe(channel) != 0) {

@@ -9,8 +9,8 @@
 
 namespace legrad::testing {
 
-/// A small vision transformer written in an unusual way, as TorchScript and as plain tensor code with its attention maps in
-/// hand: rows and columns of every map in the order of the tokens, whatever order the file has them in.
+/// A small vision transformer written in an unusual way, as TorchScript and as plain tensor code with its attention
+/// maps in hand: rows and columns of every map in the order of the tokens, whatever order the file has them in.
 struct OddVit : TinyVit {
   enum class Heads { kBatchMajor, kHeadMajor, kShared };
   enum class Order { kAsTokens, kReversed, kShuffled };

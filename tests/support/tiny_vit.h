@@ -9,8 +9,8 @@
 
 namespace legrad::testing {
 
-/// A small vision transformer with a class token, in two forms that share nothing but their weights: TorchScript, saved to a
-/// file, and plain tensor code with its attention maps in hand. Seeded; weights large enough that no map is flat.
+/// A small vision transformer with a class token, in two forms that share nothing but their weights: TorchScript, saved
+/// to a file, and plain tensor code with its attention maps in hand. Seeded; weights large enough that no map is flat.
 struct TinyVit {
   int64_t image = 16;
   int64_t patch = 4;

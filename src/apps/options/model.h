@@ -31,8 +31,8 @@ Bundle open_bundle(const ModelOptions& options);
 /// How to load it. Throws `InputError`.
 LoadOptions load_options(const ModelOptions& options);
 
-/// Says on stderr if the size of the model's images was guessed, and which option settles it. To be called when a command has
-/// done its work, so that an error is one line alone.
+/// Says on stderr if the size of the model's images was guessed, and which option settles it. To be called when a
+/// command has done its work, so that an error is one line alone.
 void tell_guess(const Structure& structure);
 
 /// Sets how many CPU threads LibTorch uses, where the options say so.

@@ -26,8 +26,8 @@ Budget::Budget(int64_t largest, int64_t parameters, int64_t pixels)
   // Scores, their softmax, and a product on the way to each.
   constexpr int64_t kTimesLargest = 4;
   most_bytes_ = kTimesLargest * largest;
-  // A forward at 224 x 224 with patches of 14 takes about 500 operations for each parameter, on a slow processor 3e-8 s, and
-  // attention takes some for each two pixels: ten times that, and what starting LibTorch's kernels takes.
+  // A forward at 224 x 224 with patches of 14 takes about 500 operations for each parameter, on a slow processor 3e-8
+  // s, and attention takes some for each two pixels: ten times that, and what starting LibTorch's kernels takes.
   constexpr double kAtLeast = 8;
   constexpr double kPerParameter = 3e-7;
   constexpr double kPerTwoPixels = 5e-11;
@@ -70,8 +70,8 @@ void Budget::forget_freed() {
 }
 
 void Budget::check_time(const Node* node) const {
-  // What this process took since, but no more than if all that help this thread were as busy as it is: others in the same
-  // process have work of their own.
+  // What this process took since, but no more than if all that help this thread were as busy as it is: others in the
+  // same process have work of their own.
   const double thread = seconds(CLOCK_THREAD_CPUTIME_ID) - thread_start_;
   const double process = seconds(CLOCK_PROCESS_CPUTIME_ID) - process_start_;
   if (std::min(process, thread * at::get_num_threads()) > most_seconds_) {

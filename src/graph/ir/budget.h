@@ -10,14 +10,15 @@
 
 namespace legrad::graph {
 
-/// What running a model's graph once may take in all: memory that is held at one time, and time of the processor. Limits of
-/// single results (`Limits`) do not see a list that grows, or a product that is taken a thousand times.
+/// What running a model's graph once may take in all: memory that is held at one time, and time of the processor.
+/// Limits of single results (`Limits`) do not see a list that grows, or a product that is taken a thousand times.
 class Budget {
  public:
   /// Generous for a model with so many parameters on so many pixels; its largest result may have `largest` bytes.
   Budget(int64_t largest, int64_t parameters, int64_t pixels);
 
-  /// Counts the memory of an operator's results for as long as somebody holds it. Throws `ModelError` if it is too much.
+  /// Counts the memory of an operator's results for as long as somebody holds it. Throws `ModelError` if it is too
+  /// much.
   void hold(const Node* node, const std::vector<c10::IValue>& results);
 
   /// Throws `ModelError` if the time is up.

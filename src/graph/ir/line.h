@@ -23,8 +23,8 @@ struct Fact {
 
 using Facts = std::unordered_map<const Value*, Fact>;
 
-/// A model's forward as a straight line of pure operators from its only input to one output. Weights and whatever follows
-/// from them alone are constants; size arithmetic stays.
+/// A model's forward as a straight line of pure operators from its only input to one output. Weights and whatever
+/// follows from them alone are constants; size arithmetic stays.
 struct StraightLine {
   std::shared_ptr<Graph> graph;
   Facts facts;
@@ -42,7 +42,8 @@ void drop_dead_code(StraightLine& line);
 /// How many numbers the line's constants hold, each weight counted once.
 int64_t count_parameters(const StraightLine& line);
 
-/// What a value is known to be as one number, if it is one: written so, or seen on the example where no pixel changes it.
+/// What a value is known to be as one number, if it is one: written so, or seen on the example where no pixel changes
+/// it.
 std::optional<double> number_of(const StraightLine& line, const Value* value);
 
 }  // namespace legrad::graph

@@ -11,8 +11,8 @@
 
 namespace legrad::graph {
 
-/// What evaluating a model's graph once may cost. Generous for the largest vision transformers, and small enough that an
-/// archive that loops for ever or asks for terabytes is refused within seconds.
+/// What evaluating a model's graph once may cost. Generous for the largest vision transformers, and small enough that
+/// an archive that loops for ever or asks for terabytes is refused within seconds.
 struct Limits {
   int64_t nodes = 100'000;           ///< operators executed
   int64_t trips = 1'000;             ///< of one loop

@@ -23,8 +23,8 @@ c10::IValue typed_list(const c10::impl::GenericList& list);
 /// must outlive the step.
 Step make_step(Node* node);
 
-/// A straight-line graph, ready to run: no branches, no profiling, values freed after their last use. Immutable; may run in
-/// many threads at once. Under grad mode autograd records it as it records any eager code.
+/// A straight-line graph, ready to run: no branches, no profiling, values freed after their last use. Immutable; may
+/// run in many threads at once. Under grad mode autograd records it as it records any eager code.
 class Program {
  public:
   Program() = default;
@@ -38,8 +38,8 @@ class Program {
   /// Runs on tensors and returns the outputs. Throws `Error` with the operator that failed and why.
   std::vector<at::Tensor> operator()(const std::vector<at::Tensor>& inputs) const;
 
-  /// Runs on tensors as the call does, and keeps what is needed to pull cotangents of the outputs back to the inputs that
-  /// `with_respect_to` counts out.
+  /// Runs on tensors as the call does, and keeps what is needed to pull cotangents of the outputs back to the inputs
+  /// that `with_respect_to` counts out.
   Tape record(std::vector<at::Tensor> inputs, const std::vector<size_t>& with_respect_to) const;
 
  private:

@@ -29,11 +29,12 @@ struct Source {
   std::vector<at::Tensor> weights;  ///< parameters, buffers and constants, on the CPU
 };
 
-/// The index of the argument that takes the input, images: what the first convolution reads, or else the first open argument.
+/// The index of the argument that takes the input, images: what the first convolution reads, or else the first open
+/// argument.
 size_t input_argument(const Source& source);
 
-/// Whether a constant is a number of size arithmetic, as traces hold them: it stays on the CPU. (One of floating point may
-/// end in a `cat` or `stack`, which take no two devices.)
+/// Whether a constant is a number of size arithmetic, as traces hold them: it stays on the CPU. (One of floating point
+/// may end in a `cat` or `stack`, which take no two devices.)
 bool is_size_number(const at::Tensor& tensor);
 
 /// Moves the weights to a device, and those of the first dtype to the second, in place.

@@ -16,8 +16,8 @@ class Tape {
   /// As computed; one that no gradient leads from does not require any.
   const std::vector<at::Tensor>& outputs() const { return outputs_; }
 
-  /// Σ_i cotangent_i · ∂output_i/∂leaf for each leaf; zeros for a leaf that no output depends on. A cotangent that is left
-  /// undefined counts as zeros. With `keep`, it can be asked again.
+  /// Σ_i cotangent_i · ∂output_i/∂leaf for each leaf; zeros for a leaf that no output depends on. A cotangent that is
+  /// left undefined counts as zeros. With `keep`, it can be asked again.
   std::vector<at::Tensor> pull(const std::vector<at::Tensor>& cotangents, bool keep = false) const;
 
  private:

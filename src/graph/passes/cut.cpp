@@ -19,8 +19,8 @@ struct Piece {
   std::unordered_map<const Value*, Value*> copies;
 };
 
-// What a piece is cut along: its inputs, and where sizes are read from. A size of a tensor outside the piece is the size of
-// an input of the same shape, so that it follows the piece's own batch and rows.
+// What a piece is cut along: its inputs, and where sizes are read from. A size of a tensor outside the piece is the
+// size of an input of the same shape, so that it follows the piece's own batch and rows.
 class Seam {
  public:
   Seam(const StraightLine& line, const std::vector<Value*>& inputs)
@@ -47,8 +47,8 @@ class Seam {
     return line_.facts.at(line_.input()).sizes == fact->second.sizes ? line_.input() : value;
   }
 
-  /// The sizes of a tensor [B, ...] outside the piece, which no input has, if a node asks for them: all but the first do
-  /// not depend on the batch. Empty otherwise.
+  /// The sizes of a tensor [B, ...] outside the piece, which no input has, if a node asks for them: all but the first
+  /// do not depend on the batch. Empty otherwise.
   std::vector<int64_t> outer_sizes(const Node* node) const {
     if (!is_aten(node, "size")) return {};
     const Value* value = node->input(0);

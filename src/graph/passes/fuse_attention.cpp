@@ -34,8 +34,8 @@ std::optional<torch::jit::Use> only_use(const Value* value) {
   return only;
 }
 
-// The product (softmax) V that a softmax ends in, or none if it is no attention: its numbers are read once at every step, or
-// the product would not be all there is of it.
+// The product (softmax) V that a softmax ends in, or none if it is no attention: its numbers are read once at every
+// step, or the product would not be all there is of it.
 Node* weighted_sum(Node* softmax) {
   const Value* probabilities = softmax->outputs()[0];
   while (const auto use = only_use(probabilities)) {

@@ -9,8 +9,8 @@
 
 namespace legrad::graph {
 
-/// What the file tells of the input; if nothing, what a model's patch embedding (the first convolution the images meet) and position embedding (a weight [1, N, d] or
-/// [N, d] whose d is the convolution's) tell of its input.
+/// What the file tells of the input; if nothing, what a model's patch embedding (the first convolution the images meet)
+/// and position embedding (a weight [1, N, d] or [N, d] whose d is the convolution's) tell of its input.
 struct InputHint {
   bool patches = false;  ///< whether there is a convolution at all
   int64_t channels = 3;

@@ -12,9 +12,9 @@ struct Lowered {
   Source snapshot;  ///< the line from before its attention was fused, which can be lowered anew at another size
 };
 
-/// The one door to the graph: a source becomes a straight line for an example `input`, its attention gets one form, sizes
-/// are freed of the example's batch, and the parts of a vision transformer are found. Throws `ExecutionError` where the
-/// model itself fails on the example, and `ModelError` for what cannot be explained.
+/// The one door to the graph: a source becomes a straight line for an example `input`, its attention gets one form,
+/// sizes are freed of the example's batch, and the parts of a vision transformer are found. Throws `ExecutionError`
+/// where the model itself fails on the example, and `ModelError` for what cannot be explained.
 Lowered lower(const Source& source, const at::Tensor& input, const StraightenOptions& options);
 
 }  // namespace legrad::graph

@@ -55,8 +55,8 @@ bool counts_contents(const Node* node) {
   return handle && handle->hasTag(at::Tag::dynamic_output_shape);
 }
 
-// Whether an operator gives a tensor whose sizes depend on pixels: those of an input do, or the operator counts what is in
-// one (`nonzero`, a boolean index).
+// Whether an operator gives a tensor whose sizes depend on pixels: those of an input do, or the operator counts what is
+// in one (`nonzero`, a boolean index).
 bool has_shape_from_pixels(const Node* node, const KnownValues& known) {
   const auto from_pixels = [&](size_t input) {
     return input < node->inputs().size() && known.at(node->input(input)).from_pixels;

@@ -17,12 +17,13 @@ class FixedStorages {
   std::unordered_set<const void*> storages_;
 };
 
-/// Whether a node that writes into its first argument has nothing to do with pixels and writes into memory that is neither
-/// a weight's nor held by the line. It is run as it stands then, and whatever shares the memory becomes a constant.
+/// Whether a node that writes into its first argument has nothing to do with pixels and writes into memory that is
+/// neither a weight's nor held by the line. It is run as it stands then, and whatever shares the memory becomes a
+/// constant.
 bool writes_constants(const Node* node, KnownValues& known, const FixedStorages& fixed);
 
-/// Throws `ModelError` if a write shows elsewhere: in a weight, or in a value that shares the memory and is read later. We
-/// can follow only the value it is made through.
+/// Throws `ModelError` if a write shows elsewhere: in a weight, or in a value that shares the memory and is read later.
+/// We can follow only the value it is made through.
 void check_not_shared(const Node* node, const KnownValues& known);
 
 /// A node that does what `node` does under the name of an operator that writes into nothing, in a graph of its own that

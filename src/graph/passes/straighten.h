@@ -28,8 +28,8 @@ struct StraightenOptions {
 /// Runs a model's forward once on an input [B, ...], node by node, and keeps what was executed: the branch taken, loops
 /// unrolled, dropout gone, in-place operators made functional. Every value is freed after its last use.
 ///
-/// Throws `ModelError` for what is not allowed in a forward, a branch on pixel values, a write into something that others
-/// still see, an output that needs other inputs than images, and work beyond the limits.
+/// Throws `ModelError` for what is not allowed in a forward, a branch on pixel values, a write into something that
+/// others still see, an output that needs other inputs than images, and work beyond the limits.
 StraightLine straighten(const Source& source, const at::Tensor& input, const StraightenOptions& options);
 
 }  // namespace legrad::graph

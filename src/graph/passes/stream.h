@@ -8,8 +8,8 @@
 
 namespace legrad::graph {
 
-/// Tensors that every path from the line's input to its output passes, in the order of the line: the articulation points of
-/// its data flow.
+/// Tensors that every path from the line's input to its output passes, in the order of the line: the articulation
+/// points of its data flow.
 std::vector<Value*> articulation_points(const StraightLine& line, const std::unordered_set<const Value*>& depending);
 
 /// The residual stream: where on the list of articulation points the tokens Z^0 ... Z^L stand, one more than there are

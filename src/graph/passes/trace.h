@@ -22,8 +22,8 @@ struct Trace {
   /// Keeps as a fact what was seen of a value that has a place.
   void note(const Known& value);
 
-  /// Appends a node over the inputs of `source` to the line. `arguments` are the values it ran with, which may differ from
-  /// those known: a model loaded in another dtype.
+  /// Appends a node over the inputs of `source` to the line. `arguments` are the values it ran with, which may differ
+  /// from those known: a model loaded in another dtype.
   Node* emit(Node* node, const Node* source, const std::vector<c10::IValue>& arguments);
 
   /// The outputs of a node that needs an input nobody gave are not there either.

@@ -14,9 +14,10 @@ constexpr const char* kMultiHeadAttention = R"(
 def attention(query: Tensor, key: Tensor, value: Tensor, width: int, heads: int, qkv_weight: Tensor, qkv_bias: Tensor,
               out_weight: Tensor, out_bias: Tensor, mask: Optional[Tensor]):
     assert mask is None, "a fused attention with a mask cannot be explained"
-    assert (query is key) and (key is value), "a fused attention whose query is not its key and value cannot be explained"
+    assert (query is key) and (key is value), "a fused attention of other keys or values cannot be explained"
     batch, tokens, _ = query.shape
-    qkv = torch.linear(query, qkv_weight, qkv_bias).reshape(batch, tokens, 3, heads, width // heads).permute(2, 0, 3, 1, 4)
+    qkv = torch.linear(query, qkv_weight, qkv_bias).reshape(batch, tokens, 3, heads, width // heads)
+    qkv = qkv.permute(2, 0, 3, 1, 4)
     context = torch.scaled_dot_product_attention(qkv[0], qkv[1], qkv[2])
     return torch.linear(context.transpose(1, 2).reshape(batch, tokens, width), out_weight, out_bias)
 )";
@@ -36,7 +37,8 @@ Source unfuse_attention(const Source& source) {
     const torch::jit::WithInsertPoint guard(node);
     const auto made = torch::jit::insertGraph(graph, *plain, node->inputs().slice(0, 10));
     node->outputs()[0]->replaceAllUsesWith(made.at(0));
-    // The second output, attention weights, is asked for by nobody who could be explained; an empty tensor stands there.
+    // The second output, attention weights, is asked for by nobody who could be explained; an empty tensor stands
+    // there.
     if (node->outputs()[1]->hasUses()) node->outputs()[1]->replaceAllUsesWith(made.at(0));
     node->destroy();
   }

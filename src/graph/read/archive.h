@@ -13,8 +13,8 @@
 
 namespace legrad::graph {
 
-/// An exported model's archive, opened and looked at before anything in it is used: every record's name, place, size and
-/// checksum. LibTorch finds the same records at the same places.
+/// An exported model's archive, opened and looked at before anything in it is used: every record's name, place, size
+/// and checksum. LibTorch finds the same records at the same places.
 class Archive {
  public:
   /// Throws `ModelError` for everything that is no exported model, is damaged, or is refused.

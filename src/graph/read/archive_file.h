@@ -9,8 +9,8 @@
 
 namespace legrad::graph {
 
-/// A file that was opened once: whoever looks at it, LibTorch included, reads the bytes that were looked at before, and not
-/// what its name may lead to by then.
+/// A file that was opened once: whoever looks at it, LibTorch included, reads the bytes that were looked at before, and
+/// not what its name may lead to by then.
 class ArchiveFile final : public caffe2::serialize::ReadAdapterInterface {
  public:
   /// Throws `ModelError` where there is no ordinary file that can be read.

@@ -35,8 +35,8 @@ void check_blank_lines(std::string_view code) {
   }
 }
 
-// How deep the tree of a statement can be at most: in each bracket that is open, every token since the last comma may hold
-// the next. That counts brackets, `not not not`, `a if b else c if d`, and `a + b + c` alike.
+// How deep the tree of a statement can be at most: in each bracket that is open, every token since the last comma may
+// hold the next. That counts brackets, `not not not`, `a if b else c if d`, and `a + b + c` alike.
 class Nesting {
  public:
   void add(int token) {

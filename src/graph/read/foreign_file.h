@@ -6,8 +6,8 @@
 
 namespace legrad::graph {
 
-/// What a file is that is given for a model by mistake (weights alone, another runtime's model, a page or pointer in place of
-/// the download), told by its first bytes, with what to do about it. Empty if it may be an exported model.
+/// What a file is that is given for a model by mistake (weights alone, another runtime's model, a page or pointer in
+/// place of the download), told by its first bytes, with what to do about it. Empty if it may be an exported model.
 std::string foreign_file(const std::filesystem::path& file);
 
 /// The same for a zip archive, by the names of its records.

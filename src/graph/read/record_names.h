@@ -9,8 +9,8 @@ namespace legrad::graph {
 enum class ArchiveKind { kTorchScript, kExportedProgram };
 
 /// Tells an archive's kind by the names of its records, less the folder that all of them lie in. Throws `ModelError`,
-/// without the archive's name, unless it is one of the two and holds nothing but what such an archive has: a record that
-/// LibTorch might find and nobody looked at could hold anything.
+/// without the archive's name, unless it is one of the two and holds nothing but what such an archive has: a record
+/// that LibTorch might find and nobody looked at could hold anything.
 ArchiveKind check_record_names(const std::vector<std::string>& names);
 
 /// A name in lower case, and so as LibTorch looks it up.

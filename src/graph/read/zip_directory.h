@@ -23,11 +23,12 @@ struct ZipEntry {
 std::vector<unsigned char> read_bytes(const caffe2::serialize::ReadAdapterInterface& file, uint64_t offset,
                                       uint64_t count);
 
-/// The entries in order of their place. No two share a byte, all lie before the directory, and each has the name that the
-/// directory gives it. Throws `ModelError`, without the archive's name, for everything else.
+/// The entries in order of their place. No two share a byte, all lie before the directory, and each has the name that
+/// the directory gives it. Throws `ModelError`, without the archive's name, for everything else.
 std::vector<ZipEntry> read_zip_directory(const caffe2::serialize::ReadAdapterInterface& file);
 
-/// Reads an entry whole and compares it with its CRC-32. LibTorch does not: a flipped bit of a weight loads without a word.
+/// Reads an entry whole and compares it with its CRC-32. LibTorch does not: a flipped bit of a weight loads without a
+/// word.
 void check_contents(const caffe2::serialize::ReadAdapterInterface& file, const ZipEntry& entry);
 
 }  // namespace legrad::graph

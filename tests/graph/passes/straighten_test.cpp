@@ -238,7 +238,8 @@ graph(%x : Tensor, %width : int, %heads : int, %qkv : Tensor, %qkv_bias : Tensor
   %none : NoneType = prim::Constant()
   %false : bool = prim::Constant[value=0]()
   %true : bool = prim::Constant[value=1]()
-  %y : Tensor, %weights : Tensor = aten::_native_multi_head_attention(%x, %x, %x, %width, %heads, %qkv, %qkv_bias, %out, %out_bias, %none, %false, %true, %none)
+  %y : Tensor, %weights : Tensor = aten::_native_multi_head_attention(
+      %x, %x, %x, %width, %heads, %qkv, %qkv_bias, %out, %out_bias, %none, %false, %true, %none)
   return (%y))");
   const auto x = noise({2, 5, 6}).to(at::kFloat);
   const auto qkv = at::randn({18, 6}), qkv_bias = at::randn({18}), out = at::randn({6, 6}), out_bias = at::randn({6});
