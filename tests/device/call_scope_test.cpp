@@ -55,7 +55,7 @@ TEST_P(CallScopeTest, AutocastChangesNothingAndStaysOn) {
   const std::vector<Method> methods = {legrad_method(), chefer_cam_method(), rollout_method(), grad_cam_method()};
   const Target target(at::randn({2, 5}));
   const auto expected = explain(load(), images_, target, methods);
-  const auto by_layer = legrad_by_layer(load(), images_, {.targets = target});
+  const auto by_layer = legrad_by_layer(load(), images_, target);
   const Autocast autocast(device().type());
   const auto product = [&] {
     return at::ones({2, 2}).to(device()).matmul(at::ones({2, 2}).to(device())).scalar_type();
@@ -65,7 +65,7 @@ TEST_P(CallScopeTest, AutocastChangesNothingAndStaysOn) {
   const auto found = explain(load(), images_, target, methods);
   EXPECT_TRUE(at::equal(found.output, expected.output));
   for (size_t i = 0; i < methods.size(); ++i) EXPECT_TRUE(at::equal(found.maps[i], expected.maps[i])) << i;
-  EXPECT_TRUE(at::equal(legrad_by_layer(load(), images_, {.targets = target}).maps, by_layer.maps));
+  EXPECT_TRUE(at::equal(legrad_by_layer(load(), images_, target).maps, by_layer.maps));
   EXPECT_EQ(product(), casts ? at::kBFloat16 : at::kFloat);
 }
 
