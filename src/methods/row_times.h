@@ -30,8 +30,8 @@ at::Tensor row_times(const at::Tensor& row, const Attention& attention, const Ro
   return row_times(row, attention, rows, 0, attention.queries());
 }
 
-/// The rows of the explained attention that the output is computed from: the readout rows of a block's, the queries read of a
-/// pooler's.
+/// The rows of the explained attention that the output is computed from: the readout rows of a block's, the queries
+/// read of a pooler's.
 inline const std::vector<int64_t>& rows_read(const Structure& structure) {
   return structure.readout == ReadoutKind::kPooler ? structure.pooler_queries_read : structure.readout_rows;
 }
