@@ -23,6 +23,7 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "arrays are read and written as they lie in memory");
 
 constexpr uint64_t kMaxFileSize = uint64_t{1} << 34;
+constexpr uint64_t kMaxHeader = uint64_t{1} << 17;
 
 /// A NumPy dtype and how it is held.
 struct Dtype {
@@ -57,6 +58,15 @@ void check_size(const std::vector<int64_t>& shape, size_t item_size, size_t avai
     }
     bytes *= static_cast<uint64_t>(size);
   }
+  // Of no elements, but still with strides, which are products of the other sizes.
+  uint64_t product = item_size;
+  for (const int64_t size : shape) {
+    const auto factor = static_cast<uint64_t>(std::max<int64_t>(size, 1));
+    if (factor > static_cast<uint64_t>(std::numeric_limits<int64_t>::max()) / product) {
+      throw InputError("its header asks for more than memory can hold");
+    }
+    product *= factor;
+  }
   if (bytes != available) {
     throw InputError("its header asks for " + std::to_string(bytes) + " bytes of data, the file holds " +
                      std::to_string(available));
@@ -70,12 +80,8 @@ at::Tensor transposed(const at::Tensor& array) {
   return array.permute(reversed).contiguous();
 }
 
-at::Tensor from_bytes(std::string_view bytes) {
-  const io::NpyHeader header = io::parse_npy_header(bytes);
+at::Tensor from_bytes(const io::NpyHeader& header, std::string_view bytes) {
   const Dtype& dtype = dtype_of(header.descr);
-  bytes.remove_prefix(header.data);
-  check_size(header.shape, at::elementSize(dtype.stored), bytes.size());
-
   std::vector<int64_t> shape = header.shape;
   if (header.fortran_order) {
     std::reverse(shape.begin(), shape.end());
@@ -86,6 +92,9 @@ at::Tensor from_bytes(std::string_view bytes) {
   }
   if (header.fortran_order) {
     array = transposed(array);
+  }
+  if (dtype.stored == at::kBool && std::any_of(bytes.begin(), bytes.end(), [](unsigned char b) { return b > 1; })) {
+    throw InputError("it holds truth values that are neither 0 nor 1");
   }
   at::Tensor held = array.to(dtype.held);
   if (dtype.stored == at::kUInt64 && held.lt(0).any().item<bool>()) {
@@ -103,11 +112,16 @@ const char* descr_of(at::ScalarType type) {
 }  // namespace
 
 at::Tensor read_npy(const std::filesystem::path& file) {
-  const std::string bytes = io::read_file(file, kMaxFileSize, "array");
+  io::OpenFile opened(file, kMaxFileSize, "array");
   try {
-    return from_bytes(bytes);
+    // The header first: a file that says of itself that it is no such array is not read.
+    const io::NpyHeader header = io::parse_npy_header(opened.read(0, std::min<uint64_t>(opened.size(), kMaxHeader)));
+    if (header.data > opened.size()) throw InputError("it is cut short");
+    const uint64_t available = opened.size() - header.data;
+    check_size(header.shape, at::elementSize(dtype_of(header.descr).stored), available);
+    return from_bytes(header, opened.read(header.data, available));
   } catch (const InputError& error) {
-    throw InputError("cannot read array '" + file.string() + "': " + error.what());
+    throw InputError("cannot read array '" + file.string() + "': " + error.what(), error.reason());
   }
 }
 

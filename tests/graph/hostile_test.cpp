@@ -68,17 +68,6 @@ std::function<std::string()> changed(const std::function<void(Records&)>& change
   };
 }
 
-/// A torch.export file with the JSON of one record changed.
-std::function<std::string()> exported(const std::string& record, const std::function<void(json&)>& change) {
-  return [record, change] {
-    auto file = records("exported_accepted");
-    auto root = json::parse(file[record]);
-    change(root);
-    file[record] = root.dump();
-    return file.bytes();
-  };
-}
-
 void rename_code(Records& file, const std::string& folder, const std::string& ending) {
   std::vector<std::string> names;
   for (const auto& [name, content] : file.all()) {
@@ -98,6 +87,18 @@ std::string shared_bytes() {
     entry.name = "archive/extra/" + std::to_string(i);
     zip.add_to_directory(entry);
   }
+  return zip.finish();
+}
+
+/// A record whose bytes are a record.
+std::string record_in_a_record() {
+  ZipWriter inner;
+  auto entry = inner.add("archive/extra/1", "content");
+  ZipWriter zip;
+  records("accepted").add_to(zip);
+  const auto outer = zip.add("archive/extra/0", inner.records());
+  entry.header = outer.data;
+  zip.add_to_directory(entry);
   return zip.finish();
 }
 
@@ -142,8 +143,7 @@ std::string chain(size_t count, const std::string& call) {
 std::function<std::string()> with_methods(size_t count, const std::string& call) {
   return changed([=](Records& file) {
     file.replace(kTiny, "  def tokens(", chain(count, call) + "  def tokens(");
-    file.insert(kTiny, "return (head).forward(_0, )",
-                "y = (self).m" + std::to_string(count - 1) + "(x, )\n_0 = torch.add(_0, torch.sum(y))");
+    file.insert(kTiny, "head = self.head", "x = (self).m" + std::to_string(count - 1) + "(x, )");
   });
 }
 
@@ -201,7 +201,8 @@ INSTANTIATE_TEST_SUITE_P(
                             changed([](Records& file) { file["attributes.pkl"] = "x"; })},
                     Hostile{"NameThatLeaves", Reason::kNotAllowed, "leaves the archive",
                             changed([](Records& file) { file["extra/../../x"] = "x"; })},
-                    Hostile{"SharedBytes", Reason::kDamaged, "share bytes", shared_bytes},
+                    Hostile{"SharedBytes", Reason::kDamaged, "two names", shared_bytes},
+                    Hostile{"RecordInARecord", Reason::kDamaged, "share bytes", record_in_a_record},
                     Hostile{"ManyRecords", Reason::kTooLarge, "records", many_records},
                     Hostile{"UnpacksToGigabytes", Reason::kTooLarge, "unpack", unpacks_to_gigabytes}),
     name_of);
@@ -238,15 +239,17 @@ INSTANTIATE_TEST_SUITE_P(
         Hostile{"EndlessImport", Reason::kNotAllowed, "imports",
                 changed([](Records& file) { file[kTiny] += "import (x"; })},
         Hostile{"CallsThatDouble", Reason::kTooLarge, "operators", with_methods(60, "CALLx, )")},
-        Hostile{"DividesByZeroInItsCode", Reason::kNotAllowed, "divides", running("y = torch.remainder(1, 0)")},
+        Hostile{"DividesByZeroInItsCode", Reason::kNotAllowed, "divides",
+                running("_0 = torch.add(_0, torch.remainder(1, 0))")},
         Hostile{"DividesByZeroInAVariable", Reason::kNotAllowed, "divides",
-                running("a = torch.sub(1, 1)\ny = torch.remainder(1, a)")},
+                running("a = torch.sub(1, 1)\n_0 = torch.add(_0, torch.remainder(1, a))")},
         Hostile{"DividesTheLeastByMinusOne", Reason::kNotAllowed, "divides",
-                running("a = -9223372036854775807\ny = torch.floordiv(torch.sub(a, 1), -1)")},
-        Hostile{"TextThatDoubles", Reason::kTooLarge, "without end",
-                running("t = \"abcdefgh\"\n" + repeated("t = torch.add(t, t)\n", 40) + "y = torch.len(t)")},
+                running("a = -9223372036854775807\n_0 = torch.add(_0, torch.floordiv(torch.sub(a, 1), -1))")},
+        Hostile{
+            "TextThatDoubles", Reason::kTooLarge, "without end",
+            running("t = \"abcdefgh\"\n" + repeated("t = torch.add(t, t)\n", 40) + "_0 = torch.add(_0, torch.len(t))")},
         Hostile{"TextOfGivenLength", Reason::kNotAllowed, "text",
-                running("y = torch.len((\"a\").ljust(100000000000))")},
+                running("_0 = torch.add(_0, torch.len((\"a\").ljust(100000000000)))")},
         Hostile{"TuplesThatDouble", Reason::kTooLarge, "without end", running(doubled_tuples(40))},
         Hostile{"ForeignClass", Reason::kNotAllowed, "foreign", changed([](Records& file) {
                   file.replace(kTiny, "  training : bool\n",
@@ -294,7 +297,7 @@ INSTANTIATE_TEST_SUITE_P(
                               file["constants.pkl"] =
                                   pickle_of("ctorch.jit._pickle\nrestore_type_tag\n(]X" + length + type + "tR");
                             })},
-                    Hostile{"WeightLargerThanItsBytes", Reason::kDamaged, "weight of shape", changed([](Records& file) {
+                    Hostile{"WeightLargerThanItsBytes", Reason::kDamaged, "32767", changed([](Records& file) {
                               // The position embedding [1, 17, 16].
                               file.replace("data.pkl", "K\x01K\x11K\x10", "K\x01M\xff\x7fK\x10");
                             })}),

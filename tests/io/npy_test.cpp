@@ -3,6 +3,9 @@
 #include <legrad/error.h>
 #include <legrad/npy.h>
 
+#include <chrono>
+#include <filesystem>
+
 #include "support/message_of.h"
 #include "support/temporary_folder.h"
 
@@ -109,6 +112,20 @@ TEST_F(Npy, RefusesSizesThatDoNotMatchTheFile) {
   refusal(npy(dict("<f4", "(9223372036854775807, 0)"), "1234"));
   refusal(npy(dict("<f4", "(99999999999999999999,)"), "1234"));
   refusal(npy(dict("<f4", "(-1,)"), "1234"));
+}
+
+TEST_F(Npy, RefusesAnEmptyArrayOfImpossibleStrides) { refusal(npy(dict("<f4", "(0, 4611686018427387904, 4, 4)"), "")); }
+
+TEST_F(Npy, RefusesTruthValuesThatAreNone) {
+  EXPECT_TRUE(contains(refusal(npy(dict("|b1", "(3,)"), std::string("\0\1\2", 3))), "neither 0 nor 1"));
+}
+
+TEST_F(Npy, LooksAtTheHeaderBeforeItReadsGigabytes) {
+  const auto file = folder_.write("a.npy", npy(dict("<f4", "(1,)"), "1234"));
+  std::filesystem::resize_file(file, uint64_t{1} << 34);  // takes no place on the disk
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_TRUE(contains(message_of<InputError>([&] { read_npy(file); }), "asks for 4 bytes"));
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(1));
 }
 
 TEST_F(Npy, RefusesOtherDtypes) {

@@ -18,7 +18,8 @@ class ZipWriter {
     uint32_t checksum = 0;
     uint64_t stored = 0;
     uint64_t size = 0;
-    uint64_t header = 0;
+    uint64_t header = 0;  ///< where it starts
+    uint64_t data = 0;    ///< where its content starts
     bool compressed = false;
   };
 
@@ -36,12 +37,16 @@ class ZipWriter {
     number(0x04034b50, 4);
     fields(entry);
     bytes_ += name;
+    entry.data = bytes_.size();
     bytes_ += stored;
     directory_.push_back(entry);
     return entry;
   }
 
   void add_to_directory(Entry entry) { directory_.push_back(std::move(entry)); }
+
+  /// What was written so far, without a directory.
+  const std::string& records() const { return bytes_; }
 
   std::string finish() {
     const auto start = bytes_.size();

@@ -128,7 +128,8 @@ class Function {
       case TK_CONST: {
         const auto& text = tree->trees()[0]->stringValue();
         const bool whole = text.find_first_of(".eEjn") == std::string::npos;
-        return {true, 0, 0, !whole || std::strtoull(text.c_str(), nullptr, 0) != 0};
+        const auto number = whole ? std::strtoll(text.c_str(), nullptr, 0) : 1;
+        return {true, 0, 0, number != 0 && number != -1};
       }
       case TK_VAR: {
         const auto found = variables_.find(name(tree->trees()[0]));
