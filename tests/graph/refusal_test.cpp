@@ -63,9 +63,9 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         // no model
         Refusal{"missing", Reason::kNotAModel, "no model file"}, Refusal{"folder", Reason::kNotAModel, "but a folder"},
-        Refusal{"empty", Reason::kNotAModel, "no TorchScript"}, Refusal{"text", Reason::kNotAModel, "no TorchScript"},
-        Refusal{"pickle", Reason::kNotAModel, "no TorchScript"},
-        Refusal{"state_dict", Reason::kNotAModel, "holds weights"}, Refusal{"truncated", Reason::kDamaged, "cut off"},
+        Refusal{"empty", Reason::kNotAModel, "it is empty"}, Refusal{"text", Reason::kNotAModel, "a text file"},
+        Refusal{"pickle", Reason::kNotAModel, "a pickle of torch.save"},
+        Refusal{"state_dict", Reason::kNotAModel, "a state dict"}, Refusal{"truncated", Reason::kDamaged, "cut off"},
         Refusal{"flipped_weight", Reason::kDamaged, "checksum"}, Refusal{"flipped_code", Reason::kDamaged, "checksum"},
         Refusal{"short_weight", Reason::kDamaged, "weight of shape [48, 16]"},
         // a model of another kind

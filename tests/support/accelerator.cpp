@@ -310,6 +310,7 @@ struct Registration {
   Guard guard;
   c10::impl::DeviceGuardImplRegistrar registrar{kDevice, &guard};
   torch::Library everything{torch::Library::IMPL, "_", c10::DispatchKey::PrivateUse1, __FILE__, __LINE__};
+  torch::Library casting{torch::Library::IMPL, "_", c10::DispatchKey::AutocastPrivateUse1, __FILE__, __LINE__};
   torch::Library kernels{torch::Library::IMPL, "aten", c10::DispatchKey::PrivateUse1, __FILE__, __LINE__};
   torch::Library above{torch::Library::IMPL, "aten", c10::DispatchKey::AutogradPrivateUse1, __FILE__, __LINE__};
 
@@ -318,6 +319,7 @@ struct Registration {
     at::RegisterPrivateUse1HooksInterface(&hooks);
     const auto boxed = [] { return torch::CppFunction::makeFromBoxedFunction<&compute>(); };
     everything.fallback(boxed());
+    casting.fallback(torch::CppFunction::makeFallthrough());  // autocast casts nothing here
     // One kernel on every device, though LibTorch has another way for devices it does not know.
     for (const char* name : {"convolution", "convolution_backward", "native_layer_norm", "native_group_norm"}) {
       kernels.impl(name, boxed());
