@@ -127,6 +127,8 @@ INSTANTIATE_TEST_SUITE_P(
             Strange{"gated_pooling", "", "",
                     "    x = x + torch.matmul(torch.softmax(x.mean(-1), -1).unsqueeze(1), x)\n"},
             Strange{"adds_a_number", "", "    x = x + 0.5\n", "", true},
+            Strange{"repeats_a_number_of_times", "", "",
+                    "    x = x.repeat_interleave(2, 0)\n    x = x.reshape(b, 2, x.size(1), d)[:, 1]\n", true},
             Strange{"counts_pixels", "", "", "    if (x > 0).nonzero().size(0) > 100:\n        x = x * 2.0\n", false,
                     legrad::Reason::kDependsOnPixels},
             Strange{"counts_what_a_mask_selects", "", "",

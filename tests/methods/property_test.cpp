@@ -1,5 +1,5 @@
-// What holds of the maps of every stock export and method, whatever their values: an image's maps do not depend on the images
-// beside it, on the threads that compute them, or on what the calling thread is set to.
+// What holds of the maps of every stock export and method, whatever their values: an image's maps do not depend on the
+// images beside it, on the threads that compute them, or on what the calling thread is set to.
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>

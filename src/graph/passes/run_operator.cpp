@@ -66,7 +66,10 @@ bool has_shape_from_pixels(const Node* node, const KnownValues& known) {
   }
   if (is_aten(node, "index")) return from_pixels(1) && selects_by_truth(known.at(node->input(1)).value);
   if (is_aten(node, "masked_select")) return from_pixels(1);
-  if (is_aten(node, "repeat_interleave")) return from_pixels(known.at(node->input(1)).value.isTensor() ? 1 : 0);
+  if (is_aten(node, "repeat_interleave")) {  // by a number, by a tensor of them, or nothing but that tensor
+    const auto& overload = node->schema().overload_name();
+    return overload != "self_int" && from_pixels(overload == "self_Tensor" ? 1 : 0);
+  }
   if (!counts_contents(node)) return false;
   return std::any_of(node->inputs().begin(), node->inputs().end(),
                      [&](const Value* input) { return known.at(input).from_pixels; });
