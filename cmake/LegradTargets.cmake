@@ -36,7 +36,7 @@ endfunction()
 function(legrad_add_program target)
   add_executable(${target} ${ARGN})
   legrad_compile_options(${target})
-  # Options are given by name, {.targets = {0}}, and the rest keep their defaults: nothing is missing.
+  # Options are given by name, {.relu = false}, and the rest keep their defaults: nothing is missing.
   target_compile_options(${target} PRIVATE -Wno-missing-field-initializers)
   set_target_properties(${target} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin"
