@@ -4,7 +4,7 @@
 #include <charconv>
 #include <system_error>
 
-#include "io/foreign_folder.h"
+#include "io/foreign_model.h"
 #include "io/manifest.h"
 #include "io/nearest_names.h"
 

@@ -166,8 +166,7 @@ class Measurement {
     if (agree(replay(images_.narrow(0, 0, judged)), output)) {
       throw ModelError(
           "an image does not give the output it gave beside others: the model mixes the images of a batch; it cannot "
-          "be "
-          "explained rightly",
+          "be explained rightly",
           Reason::kMixesImages);
     }
     throw ModelError(

@@ -29,8 +29,9 @@ at::Tensor by_head(const AttentionLayout& layout, const at::Tensor& part, int64_
 
 // A mask that broadcasts to [B, h, M, N], its rows and columns in the order of the tokens.
 at::Tensor mask_by_head(const AttentionLayout& layout, const at::Tensor& given, int64_t batch, int64_t heads) {
-  const bool merged = layout.heads_in_batch && given.dim() == 4 && given.size(0) == 1 && given.size(1) == batch * heads;
-  auto mask = merged ? split(layout, given, batch) : given;
+  const bool by_image =
+      layout.heads_in_batch && given.dim() == 4 && given.size(0) == 1 && given.size(1) == batch * heads;
+  auto mask = by_image ? split(layout, given, batch) : given;
   if (mask.size(-1) > 1) mask = in_order(mask, -1, layout.key_order);
   if (mask.dim() > 1 && mask.size(-2) > 1) mask = in_order(mask, -2, layout.query_order);
   return mask.detach();

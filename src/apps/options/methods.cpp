@@ -5,17 +5,12 @@
 #include <CLI/CLI.hpp>
 
 #include "apps/terminal.h"
+#include "io/words.h"
 
 namespace legrad::apps {
 namespace {
 
 constexpr const char* kGroup = "Method";
-
-std::string listed(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
-  return text;
-}
 
 }  // namespace
 
@@ -27,7 +22,7 @@ void add_method_option(CLI::App& command, std::string& spec) {
             (void)built_in_methods().parse(text);
             spec = text;
           },
-          listed(built_in_methods().names()) +
+          io::joined(built_in_methods().names()) +
               "; options follow after a slash, as in legrad/readout=token_mean/layers=-4:")
       ->option_text("SPEC")
       ->default_str(spec)
@@ -42,7 +37,7 @@ void add_methods_option(CLI::App& command, std::string& specs) {
             (void)built_in_methods().parse_list(text);
             specs = text;
           },
-          "all, or a comma list of " + listed(built_in_methods().names()) +
+          "all, or a comma list of " + io::joined(built_in_methods().names()) +
               ", in the order of the columns; options follow after a slash, as in legrad,legrad/layers=-1,rollout")
       ->option_text("all|SPEC,...")
       ->default_str(specs)
@@ -55,7 +50,7 @@ std::string methods_help() {
   for (const MethodRow& row : known.rows()) {
     std::vector<std::string> keys;
     for (const MethodOption& option : row.options) keys.push_back(option.key);
-    rows.push_back({"  " + row.name, listed(keys)});
+    rows.push_back({"  " + row.name, io::joined(keys)});
   }
   return "Methods, and their options (legrad methods says what they mean):\n" + table(rows);
 }

@@ -3,11 +3,12 @@
 #include <legrad/error.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <optional>
 #include <string_view>
 #include <utility>
+
+#include "io/words.h"
 
 namespace legrad::apps {
 namespace {
@@ -19,21 +20,13 @@ constexpr std::array kDtypes = {
     std::pair{"float64", at::kDouble},
 };
 
-template <class Number>
-std::optional<Number> number(std::string_view text) {
-  Number value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  const bool whole = error == std::errc() && end == text.data() + text.size();
-  return whole ? std::optional<Number>(value) : std::nullopt;
-}
-
 }  // namespace
 
 ImageSize parse_size(const std::string& option, const std::string& text) {
   constexpr int64_t kMaxSide = 1 << 14;
   const size_t cross = std::min(text.find('x'), text.size());
-  const auto height = number<int64_t>(std::string_view(text).substr(0, cross));
-  const auto width = number<int64_t>(std::string_view(text).substr(std::min(cross + 1, text.size())));
+  const auto height = io::number<int64_t>(std::string_view(text).substr(0, cross));
+  const auto width = io::number<int64_t>(std::string_view(text).substr(std::min(cross + 1, text.size())));
   const auto fits = [](const std::optional<int64_t>& side) { return side && *side >= 1 && *side <= kMaxSide; };
   if (!fits(height) || !fits(width)) {
     throw InputError(option + " '" + text + "' is no size; give height and width as in 224x224, each 1 to " +
@@ -53,7 +46,7 @@ std::array<double, 3> parse_channels(const std::string& option, const std::vecto
   for (std::string_view rest = text; rest.find_first_not_of(' ') != std::string_view::npos;) {
     rest.remove_prefix(rest.find_first_not_of(' '));
     const size_t end = std::min(rest.find(' '), rest.size());
-    values.push_back(number<double>(rest.substr(0, end)).value_or(NAN));
+    values.push_back(io::number<double>(rest.substr(0, end)).value_or(NAN));
     rest.remove_prefix(end);
   }
   if (values.size() != 3 || !std::ranges::all_of(values, [](double value) { return std::isfinite(value); })) {

@@ -36,6 +36,12 @@ int64_t count_parameters(const StraightLine& line) {
   return count;
 }
 
+const std::vector<int64_t>& sizes_of(const StraightLine& line, const Value* value) {
+  static const std::vector<int64_t> none;
+  const auto it = line.facts.find(value);
+  return it == line.facts.end() ? none : it->second.sizes;
+}
+
 std::optional<double> number_of(const StraightLine& line, const Value* value) {
   if (const auto constant = torch::jit::toIValue(value)) {
     if (constant->isScalar() && !constant->isComplexDouble()) return constant->toScalar().toDouble();

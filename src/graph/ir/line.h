@@ -42,6 +42,9 @@ void drop_dead_code(StraightLine& line);
 /// How many numbers the line's constants hold, each weight counted once.
 int64_t count_parameters(const StraightLine& line);
 
+/// The sizes of a tensor as they were seen on the example; empty for any other value.
+const std::vector<int64_t>& sizes_of(const StraightLine& line, const Value* value);
+
 /// What a value is known to be as one number, if it is one: written so, or seen on the example where no pixel changes
 /// it.
 std::optional<double> number_of(const StraightLine& line, const Value* value);

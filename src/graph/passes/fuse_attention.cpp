@@ -128,11 +128,6 @@ class ScoreReader {
   const StraightLine& line_;
 };
 
-std::vector<int64_t> sizes_of(const StraightLine& line, const Value* value) {
-  const auto it = line.facts.find(value);
-  return it == line.facts.end() ? std::vector<int64_t>() : it->second.sizes;
-}
-
 // Writes scaled_dot_product_attention in front of the product with V. Heads that lie in the batch, [B·h, N, e], become
 // [1, B·h, N, e] on the way, which the kernels that make no N×N map insist on.
 class AttentionWriter {

@@ -5,28 +5,20 @@
 #include <torch/csrc/jit/passes/dead_code_elimination.h>
 #include <torch/csrc/jit/runtime/interpreter.h>
 
-#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "graph/passes/outputs.h"
 
 namespace legrad::graph {
 namespace {
 
 using c10::IValue;
-using torch::jit::Block;
-
-void for_each_node(Block* block, const std::function<void(Node*)>& visit) {
-  for (auto it = block->nodes().begin(); it != block->nodes().end();) {
-    Node* node = *it++;
-    for (Block* inner : node->blocks()) for_each_node(inner, visit);
-    visit(node);
-  }
-}
 
 // A trace bakes in the device and the dtype it ran with; a model loaded on others means those.
 void retarget(Graph& graph, const StraightenOptions& options) {
-  for_each_node(graph.block(), [&](Node* node) {
+  for_each_node(graph, [&](Node* node) {
     const auto* schema = node->maybeSchema();
     for (size_t i = 0; schema && i < node->inputs().size() && i < schema->arguments().size(); ++i) {
       const auto constant = torch::jit::toIValue(node->input(i));
@@ -41,9 +33,11 @@ void retarget(Graph& graph, const StraightenOptions& options) {
 }
 
 void silence(Graph& graph) {
-  for_each_node(graph.block(), [](Node* node) {
-    if (node->kind() == prim::Print || is_aten(node, "warn")) node->destroy();
+  std::vector<Node*> loud;
+  for_each_node(graph, [&](Node* node) {
+    if (node->kind() == prim::Print || is_aten(node, "warn")) loud.push_back(node);
   });
+  for (Node* node : loud) node->destroy();
 }
 
 // What a forward returned, by name or index.
@@ -65,11 +59,6 @@ std::vector<std::pair<std::string, IValue>> outputs_of(const IValue& returned) {
     all.emplace_back("", returned);
   }
   return all;
-}
-
-bool is_prediction(const IValue& value) {
-  return value.isTensor() && value.toTensor().defined() && value.toTensor().dim() == 2 &&
-         value.toTensor().is_floating_point();
 }
 
 std::optional<at::Tensor> chosen(const IValue& returned, const std::string& wanted) {

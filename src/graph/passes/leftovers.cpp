@@ -122,11 +122,7 @@ class Finder {
     return node->kind().is_aten() && std::ranges::count(kNames, node->kind().toUnqualString()) > 0;
   }
 
-  const std::vector<int64_t>& sizes(const Value* value) const {
-    static const std::vector<int64_t> unknown;
-    const auto fact = line_.facts.find(value);
-    return fact == line_.facts.end() ? unknown : fact->second.sizes;
-  }
+  const std::vector<int64_t>& sizes(const Value* value) const { return sizes_of(line_, value); }
 
   const StraightLine& line_;
   const Anatomy& anatomy_;

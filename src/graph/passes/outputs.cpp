@@ -35,11 +35,6 @@ std::vector<Output> outputs_of(Value* place, const c10::IValue& value) {
   return all;
 }
 
-bool is_prediction(const c10::IValue& value) {
-  return value.isTensor() && value.toTensor().defined() && value.toTensor().dim() == 2 &&
-         value.toTensor().is_floating_point();
-}
-
 std::string sizes_text(const c10::IValue& value) {
   if (!value.isTensor() || !value.toTensor().defined()) return value.tagKind();
   std::ostringstream text;
@@ -48,6 +43,11 @@ std::string sizes_text(const c10::IValue& value) {
 }
 
 }  // namespace
+
+bool is_prediction(const c10::IValue& value) {
+  return value.isTensor() && value.toTensor().defined() && value.toTensor().dim() == 2 &&
+         value.toTensor().is_floating_point();
+}
 
 Output choose_output(Value* place, const c10::IValue& value, const std::string& wanted) {
   const auto all = outputs_of(place, value);

@@ -15,6 +15,9 @@ struct Output {
   c10::IValue value;  ///< on the example
 };
 
+/// Whether a value can be what is explained: class scores or an embedding [B, C].
+bool is_prediction(const c10::IValue& value);
+
 /// Chooses from what a model returns, a tensor or a dict, tuple or list of tensors: the output with the wanted name or
 /// index, or else the first of shape [B, C]. Throws `ModelError` with all there are.
 Output choose_output(Value* place, const c10::IValue& value, const std::string& wanted);

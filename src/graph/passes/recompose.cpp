@@ -185,11 +185,7 @@ class Recomposer {
 
   static void replace(Value* old, Value* made) { old->replaceAllUsesWith(made); }
 
-  const std::vector<int64_t>& sizes(const Value* value) const {
-    static const std::vector<int64_t> unknown;
-    const auto fact = line_.facts.find(value);
-    return fact == line_.facts.end() ? unknown : fact->second.sizes;
-  }
+  const std::vector<int64_t>& sizes(const Value* value) const { return sizes_of(line_, value); }
 
   StraightLine& line_;
 };

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "graph/ir/ir.h"
-#include "graph/read/foreign_file.h"
+#include "io/foreign_model.h"
 
 namespace legrad::graph {
 namespace {
@@ -43,7 +43,7 @@ void check_sizes(const std::vector<ZipEntry>& entries) {
 void check_is_model(const std::vector<ZipEntry>& entries) {
   std::vector<std::string> names;
   for (const auto& entry : entries) names.push_back(entry.name);
-  if (const auto foreign = foreign_archive(names); !foreign.empty()) {
+  if (const auto foreign = io::foreign_archive(names); !foreign.empty()) {
     throw ModelError("is no exported model: " + foreign, Reason::kNotAModel);
   }
 }

@@ -4,14 +4,14 @@
 
 #include "graph/ir/operators.h"
 #include "graph/read/archive.h"
-#include "graph/read/foreign_file.h"
 #include "graph/read/pt2.h"
 #include "graph/read/torchscript.h"
+#include "io/foreign_model.h"
 
 namespace legrad::graph {
 
 Source open_source(const std::filesystem::path& file) {
-  if (const auto foreign = foreign_file(file); !foreign.empty()) {
+  if (const auto foreign = io::foreign_file(file); !foreign.empty()) {
     throw ModelError("\"" + file.string() + "\" is no exported model: " + foreign, Reason::kNotAModel);
   }
   const Archive archive(file);

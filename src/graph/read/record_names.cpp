@@ -8,6 +8,8 @@
 #include <string_view>
 #include <unordered_set>
 
+#include "io/nearest_names.h"
+
 namespace legrad::graph {
 namespace {
 
@@ -76,16 +78,11 @@ void check_other_kinds(const std::unordered_set<std::string_view>& names) {
 
 }  // namespace
 
-std::string folded(std::string name) {
-  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
-  return name;
-}
-
 ArchiveKind check_record_names(const std::vector<std::string>& names) {
   std::unordered_set<std::string> different;
   for (const auto& name : names) {
     check_name(name);
-    if (!different.insert(folded(name)).second) {
+    if (!different.insert(io::lower_case(name)).second) {
       throw ModelError("holds two records that LibTorch does not tell apart, \"" + name + "\"; it is refused",
                        Reason::kNotAllowed);
     }

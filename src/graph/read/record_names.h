@@ -13,7 +13,4 @@ enum class ArchiveKind { kTorchScript, kExportedProgram };
 /// that LibTorch might find and nobody looked at could hold anything.
 ArchiveKind check_record_names(const std::vector<std::string>& names);
 
-/// A name in lower case, and so as LibTorch looks it up.
-std::string folded(std::string name);
-
 }  // namespace legrad::graph

@@ -1,6 +1,6 @@
 // Files and folders given for a model by mistake are named for what they are, with what to do.
 
-#include "graph/read/foreign_file.h"
+#include "io/foreign_model.h"
 
 #include <gtest/gtest.h>
 
@@ -11,12 +11,12 @@
 
 #include "support/temporary_folder.h"
 
-namespace legrad::graph {
+namespace legrad::io {
 namespace {
 
 namespace fs = std::filesystem;
 
-class ForeignFileTest : public ::testing::Test {
+class ForeignModelTest : public ::testing::Test {
  protected:
   std::string told(const std::string& name, const std::string& bytes) const {
     const auto file = folder_.path() / name;
@@ -34,7 +34,7 @@ void expect_all(const std::string& text, const std::vector<std::string>& words) 
 
 using namespace std::string_literals;
 
-TEST_F(ForeignFileTest, NamesWhatIsNoModel) {
+TEST_F(ForeignModelTest, NamesWhatIsNoModel) {
   expect_all(told("vit.pt", ""), {"empty"});
   expect_all(told("vit.pt", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"),
              {"Git LFS", "git lfs pull"});
@@ -50,7 +50,7 @@ TEST_F(ForeignFileTest, NamesWhatIsNoModel) {
   expect_all(told("config.json", "{\"hidden_size\": 768}\n"), {"text file"});
 }
 
-TEST_F(ForeignFileTest, LeavesWhatMayBeAModelToItsReader) {
+TEST_F(ForeignModelTest, LeavesWhatMayBeAModelToItsReader) {
   EXPECT_EQ(told("vit.pt", "PK\x03\x04"), "");
   EXPECT_EQ(told("vit.pt", "\x01\x02\x03 something else"), "");
 }
@@ -65,4 +65,4 @@ TEST(ForeignArchiveTest, TellsWeightsAndCompiledCodeFromGraphs) {
 }
 
 }  // namespace
-}  // namespace legrad::graph
+}  // namespace legrad::io

@@ -1,13 +1,15 @@
-#include "graph/read/foreign_file.h"
+#include "io/foreign_model.h"
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cstdint>
 #include <fstream>
 #include <string_view>
 
-namespace legrad::graph {
+#include "io/nearest_names.h"
+#include "io/words.h"
+
+namespace legrad::io {
 namespace {
 
 namespace fs = std::filesystem;
@@ -35,12 +37,6 @@ std::string head_of(const fs::path& file) {
 }
 
 bool starts(std::string_view head, std::string_view with) { return head.substr(0, with.size()) == with; }
-
-std::string lower_case(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
-  return text;
-}
 
 // The size of a JSON header, little-endian, and the header.
 bool is_safetensors(std::string_view head, uint64_t size) {
@@ -102,14 +98,17 @@ const char* found_in(const Signatures& signatures, std::string_view head) {
 }
 
 bool has_name(const std::vector<std::string>& names, std::string_view end) {
-  return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
-    return name.size() >= end.size() && name.compare(name.size() - end.size(), end.size(), end) == 0;
-  });
+  return std::ranges::any_of(names, [&](const std::string& name) { return name.ends_with(end); });
 }
 
 bool has_folder(const std::vector<std::string>& names, std::string_view folder) {
   return std::any_of(names.begin(), names.end(),
                      [&](const std::string& name) { return ("/" + name).find(folder) != std::string::npos; });
+}
+
+bool is_model(const fs::path& file) {
+  const auto extension = lower_case(file.extension().string());
+  return extension == ".pt" || extension == ".pt2" || extension == ".ts" || extension == ".torchscript";
 }
 
 }  // namespace
@@ -160,4 +159,24 @@ std::string foreign_archive(const std::vector<std::string>& records) {
   return {};
 }
 
-}  // namespace legrad::graph
+std::string foreign_folder(const fs::path& folder) {
+  std::vector<std::string> models;
+  std::vector<std::string> names;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    names.push_back(entry.path().filename().string());
+    if (is_model(entry.path())) models.push_back(entry.path().string());
+  }
+  std::ranges::sort(models);
+  if (models.size() == 1) return "it holds one exported model; give that: " + models[0];
+  if (!models.empty()) return "it holds several exported models; give one of them: " + joined(models);
+  if (has_name(names, "config.json") && (has_name(names, ".safetensors") || has_name(names, ".bin"))) {
+    return "it is a Hugging Face folder, which holds weights and no graph; export it in Python: model = "
+           "transformers.AutoModelForImageClassification.from_pretrained(\"" +
+           folder.string() + "\"); " + kExport;
+  }
+  if (has_name(names, "saved_model.pb")) return other_runtime("it is a TensorFlow SavedModel");
+  return {};
+}
+
+}  // namespace legrad::io
