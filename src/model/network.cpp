@@ -38,7 +38,7 @@ at::Tensor mask_by_head(const AttentionLayout& layout, const at::Tensor& given, 
 }
 
 at::Tensor as_in_model(const AttentionLayout& layout, const at::Tensor& context) {
-  const auto rows = in_order(context, 2, layout.query_tokens);
+  auto rows = in_order(context, 2, layout.query_tokens);
   if (!layout.heads_in_batch) return rows;
   return (layout.heads_first ? rows.transpose(0, 1) : rows).flatten(0, 1).unsqueeze(0);
 }
@@ -58,6 +58,7 @@ std::vector<at::Tensor> Network::run(const graph::Program& program, const std::v
   std::vector<std::vector<at::Tensor>> outputs;  // [output][image]
   for (int64_t image = 0; image < batch; ++image) {
     std::vector<at::Tensor> alone;
+    alone.reserve(inputs.size());
     for (const auto& input : inputs) alone.push_back(input.narrow(0, image, 1));
     const auto given = program(alone);
     outputs.resize(given.size());

@@ -103,7 +103,7 @@ class Judge {
     if (is_complete(*graph)) return chosen(run(graph), options_.output);
     for (const auto& part : parts_of(graph, options_.output)) {
       if (!is_complete(*part)) continue;
-      if (const auto output = chosen(run(part), {})) return output;
+      if (auto output = chosen(run(part), {})) return output;
     }
     return std::nullopt;
   }

@@ -128,13 +128,13 @@ class Recomposer {
 
   // A matrix on its side; a weight stays a constant.
   Value* turned(Writer& write, Value* matrix) {
-    Fact fact{{sizes(matrix)[1], sizes(matrix)[0]}, line_.facts.at(matrix).dtype, std::nullopt};
+    const Fact fact{{sizes(matrix)[1], sizes(matrix)[0]}, line_.facts.at(matrix).dtype, std::nullopt};
     if (const auto weight = torch::jit::toIValue(matrix)) {
       Value* made = write.constant(weight->toTensor().t());
-      line_.facts[made] = std::move(fact);
+      line_.facts[made] = fact;
       return made;
     }
-    return write.call("t", {matrix}, std::move(fact));
+    return write.call("t", {matrix}, fact);
   }
 
   bool is_shared_matrix(const Value* value) const {

@@ -42,6 +42,7 @@ void check_sizes(const std::vector<ZipEntry>& entries) {
 
 void check_is_model(const std::vector<ZipEntry>& entries) {
   std::vector<std::string> names;
+  names.reserve(entries.size());
   for (const auto& entry : entries) names.push_back(entry.name);
   if (const auto foreign = io::foreign_archive(names); !foreign.empty()) {
     throw ModelError("is no exported model: " + foreign, Reason::kNotAModel);

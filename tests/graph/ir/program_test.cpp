@@ -2,6 +2,7 @@
 
 #include "graph/ir/program.h"
 
+#include <ATen/TensorOperators.h>
 #include <c10/core/InferenceMode.h>
 #include <gtest/gtest.h>
 

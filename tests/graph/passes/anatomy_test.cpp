@@ -2,6 +2,7 @@
 
 #include "graph/passes/anatomy.h"
 
+#include <ATen/TensorOperators.h>
 #include <gtest/gtest.h>
 
 #include "graph/passes/dependence.h"

@@ -1,5 +1,6 @@
 // Attention in the forms that files hold it in becomes one operator that gives the same.
 
+#include <ATen/TensorOperators.h>
 #include <gtest/gtest.h>
 
 #include "graph/passes/decompose_einsum.h"

@@ -1,5 +1,6 @@
 // A line whose sizes follow its input, the pieces it is cut into, and the output that is chosen.
 
+#include <ATen/TensorOperators.h>
 #include <gtest/gtest.h>
 
 #include "graph/passes/cut.h"

@@ -2,6 +2,7 @@
 
 #include "graph/passes/straighten.h"
 
+#include <ATen/TensorOperators.h>
 #include <gtest/gtest.h>
 
 #include "graph/passes/unfuse_attention.h"
