@@ -25,5 +25,6 @@
 #include <legrad/structure.h>
 #include <legrad/sweep.h>
 #include <legrad/target.h>
+#include <legrad/text_tower.h>
 #include <legrad/version.h>
 #include <legrad/vit.h>

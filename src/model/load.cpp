@@ -29,6 +29,8 @@ c10::ScalarType dtype_of(const std::vector<at::Tensor>& weights) {
   return most.first;
 }
 
+}  // namespace
+
 graph::StraightenOptions straighten_options(const graph::Source& source, const LoadOptions& options) {
   graph::StraightenOptions straighten;
   straighten.output = options.output;
@@ -38,6 +40,8 @@ graph::StraightenOptions straighten_options(const graph::Source& source, const L
   if (!c10::isFloatingType(straighten.to_dtype)) throw InputError("the model's dtype must be a floating type");
   return straighten;
 }
+
+namespace {
 
 // Tries a model at one size after another. Only a run that fails says that a size was wrong; what is refused at one
 // size is refused at all, and the refusal is thrown on.

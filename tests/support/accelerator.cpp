@@ -71,6 +71,12 @@ at::Tensor on_device(const at::Tensor& tensor) {
   return shaped_as(tensor, seen_from(tensor.storage(), {kDevice, 0}), c10::DispatchKey::PrivateUse1);
 }
 
+/// Whether a value is a list of tensors of which some may be missing. (`isOptionalTensorList` asks whether its type is
+/// the very object that LibTorch's own lists have.)
+bool is_optional_tensors(const c10::IValue& value) {
+  return value.isList() && !value.isTensorList() && *value.toList().elementType() == *c10::OptionalType::ofTensor();
+}
+
 /// One call of an operator whose kernel is the CPU's.
 class Call {
  public:
@@ -105,11 +111,12 @@ class Call {
     if (value.isTensorList()) {
       for (const at::Tensor& tensor : value.toTensorVector()) note(tensor, true);
     }
-    if (value.isOptionalTensorList()) {
-      for (const auto& tensor : value.toOptionalTensorVector()) {
-        if (!tensor) continue;
-        note(*tensor, true);
-        masks_ = masks_ || tensor->scalar_type() == at::kBool || tensor->scalar_type() == at::kByte;
+    if (is_optional_tensors(value)) {
+      for (const c10::IValue& one : value.toListRef()) {
+        if (one.isNone()) continue;
+        const at::Tensor& tensor = one.toTensor();
+        note(tensor, true);
+        masks_ = masks_ || tensor.scalar_type() == at::kBool || tensor.scalar_type() == at::kByte;
       }
     }
   }
@@ -143,10 +150,10 @@ class Call {
       c10::List<at::Tensor> list;
       for (const at::Tensor& tensor : value.toTensorVector()) list.push_back(moved(tensor));
       value = std::move(list);
-    } else if (value.isOptionalTensorList()) {
+    } else if (is_optional_tensors(value)) {
       c10::List<std::optional<at::Tensor>> list;
-      for (const auto& tensor : value.toOptionalTensorVector()) {
-        list.push_back(tensor ? std::optional(moved(*tensor)) : std::nullopt);
+      for (const c10::IValue& one : value.toListRef()) {
+        list.push_back(one.isNone() ? std::nullopt : std::optional(moved(one.toTensor())));
       }
       value = std::move(list);
     } else if (value.isDevice() && value.toDevice().type() == kDevice) {

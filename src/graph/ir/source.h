@@ -27,11 +27,16 @@ struct Source {
   std::shared_ptr<Graph> graph;  ///< calls inlined; an input for each argument
   std::vector<Argument> arguments;
   std::vector<at::Tensor> weights;  ///< parameters, buffers and constants, on the CPU
+  std::optional<size_t> input{};    ///< the argument that takes the input; default: the images
 };
 
-/// The index of the argument that takes the input, images: what the first convolution reads, or else the first open
-/// argument.
+/// The index of the argument that takes the input: the source's own choice; or images, what the first convolution
+/// reads, or else the first open argument.
 size_t input_argument(const Source& source);
+
+/// The index of the argument that takes the ids of tokens: what the first embedding looks up. Throws `ModelError` where
+/// no argument is looked up in a table.
+size_t token_argument(const Source& source);
 
 /// Whether a constant is a number of size arithmetic, as traces hold them: it stays on the CPU. (One of floating point
 /// may end in a `cat` or `stack`, which take no two devices.)

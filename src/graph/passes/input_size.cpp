@@ -110,4 +110,19 @@ InputHint input_hint(const Source& source) {
   return hint;
 }
 
+int64_t vocabulary(const StraightLine& line) {
+  int64_t smallest = 0;
+  for (const Node* node : line.graph->nodes()) {
+    if (!is_aten(node, "embedding")) continue;
+    const Value* ids = node->input(1);
+    while (ids != line.input() && !ids->node()->inputs().empty()) ids = ids->node()->input(0);
+    if (ids != line.input()) continue;
+    const auto table = torch::jit::toIValue(node->input(0));
+    if (!table || !table->isTensor()) continue;
+    const int64_t entries = table->toTensor().size(0);
+    smallest = smallest == 0 ? entries : std::min(smallest, entries);
+  }
+  return smallest;
+}
+
 }  // namespace legrad::graph

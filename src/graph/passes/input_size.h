@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "graph/ir/line.h"
 #include "graph/ir/source.h"
 
 namespace legrad::graph {
@@ -20,5 +21,8 @@ struct InputHint {
 
 /// Reads the hint from a model's graph and weights, without running it.
 InputHint input_hint(const Source& source);
+
+/// How many entries the smallest table has that a line looks its input up in: ids are below it. 0 where there is none.
+int64_t vocabulary(const StraightLine& line);
 
 }  // namespace legrad::graph

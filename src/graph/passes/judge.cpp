@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "graph/passes/outputs.h"
+#include "graph/passes/trace.h"
 
 namespace legrad::graph {
 namespace {
@@ -27,6 +28,12 @@ void retarget(Graph& graph, const StraightenOptions& options) {
       const bool dtype = schema->arguments()[i].name() == "dtype" && constant->isInt() &&
                          constant->toInt() == static_cast<int64_t>(options.from_dtype);
       if (dtype) node->replaceInput(i, graph.insertConstant(static_cast<int64_t>(options.to_dtype)));
+      if (constant->isDouble()) {
+        const double number = constant->toDouble();
+        if (const double same = legrad::graph::retarget(number, options); same != number) {
+          node->replaceInput(i, graph.insertConstant(same));
+        }
+      }
       if (constant->isDevice()) node->replaceInput(i, graph.insertConstant(options.device));
     }
   });

@@ -1,12 +1,30 @@
 #include "graph/passes/trace.h"
 
+#include <c10/util/BFloat16.h>
+#include <c10/util/Half.h>
 #include <legrad/error.h>
 #include <torch/csrc/jit/ir/constants.h>
+
+#include <cmath>
+#include <limits>
 
 #include "graph/ir/writer.h"
 
 namespace legrad::graph {
 namespace {
+
+double largest(c10::ScalarType dtype) {
+  switch (dtype) {
+    case c10::ScalarType::Double:
+      return std::numeric_limits<double>::max();
+    case c10::ScalarType::Half:
+      return std::numeric_limits<c10::Half>::max();
+    case c10::ScalarType::BFloat16:
+      return std::numeric_limits<c10::BFloat16>::max();
+    default:
+      return std::numeric_limits<float>::max();
+  }
+}
 
 Value* place_tuple(Trace& trace, Known& tuple) {
   auto& graph = *trace.line.graph;
@@ -65,7 +83,9 @@ Node* Trace::emit(Node* node, const Node* source, const std::vector<c10::IValue>
   std::vector<Value*> inputs;
   for (size_t i = 0; i < arguments.size(); ++i) {
     auto& input = known.at(source->inputs()[i]);
-    const bool retargeted = !input.straight && arguments[i].isInt() && arguments[i].toInt() != input.value.toInt();
+    const auto& given = arguments[i];
+    const bool retargeted = !input.straight && ((given.isInt() && given.toInt() != input.value.toInt()) ||
+                                                (given.isDouble() && given.toDouble() != input.value.toDouble()));
     if (retargeted || input.missing) {
       inputs.push_back(line.graph->insertConstant(retargeted ? arguments[i] : c10::IValue()));
     } else {
@@ -88,6 +108,11 @@ at::Tensor retarget(const at::Tensor& tensor, const StraightenOptions& options) 
   return moved;
 }
 
+double retarget(double number, const StraightenOptions& options) {
+  const double most = largest(options.from_dtype);
+  return std::abs(number) == most ? std::copysign(largest(options.to_dtype), number) : number;
+}
+
 void retarget_types(const Node* node, std::vector<c10::IValue>& arguments, const StraightenOptions& options) {
   if (options.from_dtype == options.to_dtype) return;
   const auto* schema = node->maybeSchema();
@@ -97,6 +122,7 @@ void retarget_types(const Node* node, std::vector<c10::IValue>& arguments, const
         arguments[i].toInt() == static_cast<int64_t>(options.from_dtype)) {
       arguments[i] = static_cast<int64_t>(options.to_dtype);
     }
+    if (arguments[i].isDouble()) arguments[i] = retarget(arguments[i].toDouble(), options);
   }
 }
 

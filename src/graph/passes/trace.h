@@ -47,6 +47,9 @@ void run_append(Trace& trace, const Node* node);
 
 /// A tensor on the device and of the dtype that the options ask for.
 at::Tensor retarget(const at::Tensor& tensor, const StraightenOptions& options);
+/// The largest or smallest number of the file's dtype, as masks hold it, becomes that of the dtype the model is loaded
+/// in; every other number stays.
+double retarget(double number, const StraightenOptions& options);
 /// A trace bakes in the dtype it ran with; a model loaded in another one means that one.
 void retarget_types(const Node* node, std::vector<c10::IValue>& arguments, const StraightenOptions& options);
 
