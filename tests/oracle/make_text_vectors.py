@@ -1,0 +1,241 @@
+#!/usr/bin/env python
+"""Writes folders with a tokenizer, the manifest that describes it, and prompts with the tokens that its home makes of them.
+
+    python tests/oracle/make_text_vectors.py                  # tests/data/text: small vocabularies of our own, a hundred prompts each
+    python tests/oracle/make_text_vectors.py --full DIR       # the homes' own vocabularies too, and more than ten thousand prompts
+
+Homes are open_clip (SimpleTokenizer), transformers (CLIPTokenizer, SiglipTokenizer) and sentencepiece.
+"""
+
+import argparse
+import gzip
+import io
+import json
+import pathlib
+import random
+import shutil
+import types
+
+import ftfy
+import open_clip.tokenizer
+import sentencepiece
+import tokenizers
+import transformers
+from transformers.models.siglip.tokenization_siglip import SiglipTokenizer
+
+import text_strings
+
+DATA = pathlib.Path(__file__).resolve().parents[1] / "data" / "text"
+LENGTH = 77
+SCHEMA_VERSION = 1
+HEADER = '#version: "tests/oracle/make_text_vectors.py"'
+FTFY_FIX_ENCODING = ftfy.fix_encoding
+
+# What the manifests say of each home's rules.
+OPEN_CLIP = {"lower": (["ftfy-lite", "whitespace"], "python"),
+             "whitespace": (["ftfy-lite", "whitespace"], "none"),
+             "canonicalize": (["ftfy-lite", "canonicalize"], "python")}
+
+
+def corpus(seed=7):
+    random_ = random.Random(seed)
+    return [*text_strings.captions(random_, 1500), *text_strings.WORDS_ELSEWHERE * 3]
+
+
+# CLIP's byte-level BPE
+
+
+def trained_merges(count):
+    """Merges of our own captions, "a b</w>"."""
+    tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE(end_of_word_suffix="</w>"))
+    tokenizer.normalizer = tokenizers.normalizers.Lowercase()
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Sequence([
+        tokenizers.pre_tokenizers.Split(tokenizers.Regex(r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"), "removed", invert=True),
+        tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    alphabet = tokenizers.pre_tokenizers.ByteLevel.alphabet()
+    trainer = tokenizers.trainers.BpeTrainer(vocab_size=512 + count, initial_alphabet=alphabet, end_of_word_suffix="</w>", show_progress=False)
+    tokenizer.train_from_iterator(corpus(), trainer)
+    return [" ".join(merge) for merge in json.loads(tokenizer.to_str())["model"]["merges"]][:count]
+
+
+def published_merges():
+    lines = gzip.open(open_clip.tokenizer.default_bpe()).read().decode().split("\n")
+    return lines[1:49152 - 256 - 2 + 1]
+
+
+def openai_vocabulary(merges, special):
+    letters = list(open_clip.tokenizer.bytes_to_unicode().values())
+    pieces = [*letters, *(letter + "</w>" for letter in letters), *("".join(merge.split()) for merge in merges), *special]
+    return {piece: number for number, piece in enumerate(pieces)}
+
+
+def text_object(tokenizer, clean, lower, pad, begin, end, special=None, length=LENGTH):
+    text = {"tokenizer": tokenizer, "clean": clean, "lower": lower, "length": length, "pad": pad, "end": end, "keep_end": True}
+    if begin is not None:
+        text["begin"] = begin
+    if special is not None:
+        text["special"] = special
+    return text
+
+
+def open_clip_case(folder, merges, clean, plain=False):
+    """A list of merges as OpenAI's, packed or plain. No line end after the last: open_clip would number an empty piece."""
+    listed = "\n".join([HEADER, *merges])
+    packed = folder / "bpe.txt.gz"
+    packed.write_bytes(gzip.compress(listed.encode(), mtime=0))
+    tokenizer = open_clip.tokenizer.SimpleTokenizer(bpe_path=str(packed), clean=clean)
+    file = "bpe.txt.gz"
+    if plain:
+        packed.unlink()
+        file = "bpe.txt"
+        (folder / file).write_text(listed)
+    begin, end = tokenizer.sot_token_id, tokenizer.eot_token_id
+    special = {"found_in": "cleaned", "tokens": {"<start_of_text>": begin, "<end_of_text>": end}}
+    text = text_object({"kind": "clip_bpe", "file": file}, *OPEN_CLIP[clean], 0, begin, end, special)
+
+    def ids(prompt):
+        return ([begin, *tokenizer.encode(prompt)][:LENGTH - 1] + [end], len(tokenizer.encode(prompt)) + 2)
+
+    return text, ids
+
+
+def transformers_case(folder, merges, one_file):
+    names = ["<|startoftext|>", "<|endoftext|>"]
+    vocabulary = openai_vocabulary(merges, names)
+    tokenizer = transformers.CLIPTokenizer(vocab=vocabulary, merges=[tuple(merge.split()) for merge in merges])
+    if one_file:
+        tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
+        files = {"file": "tokenizer.json"}
+    else:
+        (folder / "vocab.json").write_text(json.dumps(vocabulary, ensure_ascii=False))
+        (folder / "merges.txt").write_text("\n".join([HEADER, *merges, ""]))
+        files = {"file": "vocab.json", "merges": "merges.txt"}
+    begin, end = (vocabulary[name] for name in names)
+    special = {"found_in": "raw", "tokens": {names[0]: begin, names[1]: end}}
+    text = text_object({"kind": "clip_bpe", **files}, ["nfc"], "huggingface", end, begin, end, special)
+
+    def ids(prompt):
+        return tokenizer(prompt, truncation=True, max_length=LENGTH)["input_ids"], len(tokenizer(prompt)["input_ids"])
+
+    return text, ids
+
+
+# SentencePiece
+
+OWN_RULES = ("41\t61", "42\t62", "C4\t61 308", "FB01\t66 69", "2003\t20", "A0\t20", "9\t20", "A\t20", "D\t20", "B2\t32", "200B\t", "3000\t20",
+             "2026\t2E 2E 2E", "FF21\t41", "4B 301\t6B", "308\t")
+
+
+def train(folder, **options):
+    if "normalization_rule_name" not in options:
+        rules = folder / "rules.tsv"
+        rules.write_text("\n".join(OWN_RULES) + "\n")
+        options["normalization_rule_tsv"] = str(rules)
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(sentence_iterator=iter(corpus()), model_writer=model, minloglevel=2, num_threads=1,
+                                                  hard_vocab_limit=options["model_type"] == "bpe", **options)
+    (folder / "rules.tsv").unlink(missing_ok=True)
+    return model.getvalue()
+
+
+def sentencepiece_case(folder, model, clean=("", [], "none"), cleaned=lambda prompt: prompt):
+    (folder / "spiece.model").write_bytes(model)
+    processor = sentencepiece.SentencePieceProcessor(model_proto=model)
+    end = max(processor.eos_id(), 1)
+    text = text_object({"kind": "sentencepiece", "file": "spiece.model"}, *clean[1:], end, None, end)
+
+    def ids(prompt):
+        whole = processor.encode(cleaned(prompt)) + [end]
+        return whole[:LENGTH - 1] + [end] if len(whole) > LENGTH else whole, len(whole)
+
+    return text, ids
+
+
+def open_clip_canonical(prompt):
+    return open_clip.tokenizer.get_clean_fn("canonicalize")(prompt)
+
+
+def transformers_canonical(prompt):
+    as_siglip = types.SimpleNamespace(do_lower_case=True)
+    as_siglip.remove_punctuation = lambda text: SiglipTokenizer.remove_punctuation(as_siglip, text)
+    return SiglipTokenizer.canonicalize_text(as_siglip, prompt)
+
+
+CANONICAL = {"open_clip": ("", ["ftfy-lite", "canonicalize"], "python"), "transformers": ("", ["lower", "punctuation", "whitespace"], "python")}
+
+UNIGRAM = dict(model_type="unigram", vocab_size=300, pad_id=0, eos_id=1, unk_id=2, bos_id=-1)
+# As Gemma's: nothing is normalised, bytes for what is unknown.
+GEMMA = dict(model_type="bpe", vocab_size=520, byte_fallback=True, normalization_rule_name="identity", add_dummy_prefix=False,
+             remove_extra_whitespaces=False, pad_id=0, eos_id=1, bos_id=2, unk_id=3, user_defined_symbols=["<mask>", "  ", "<b>"])
+SUFFIX = dict(model_type="unigram", vocab_size=520, byte_fallback=True, treat_whitespace_as_suffix=True, user_defined_symbols=["cat", "ΟΔ", "AB"])
+
+
+def own_cases():
+    merges = trained_merges(300)
+    yield "open_clip_lower", lambda folder: open_clip_case(folder, merges, "lower")
+    yield "open_clip_whitespace", lambda folder: open_clip_case(folder, merges, "whitespace", plain=True)
+    yield "transformers_clip", lambda folder: transformers_case(folder, merges, one_file=True)
+    yield "transformers_clip_files", lambda folder: transformers_case(folder, merges, one_file=False)
+    yield "unigram", lambda folder: sentencepiece_case(folder, train(folder, **UNIGRAM))
+    yield "unigram_suffix", lambda folder: sentencepiece_case(folder, train(folder, **SUFFIX))
+    yield "gemma_like", lambda folder: sentencepiece_case(folder, train(folder, **GEMMA))
+    yield "siglip_open_clip", lambda folder: sentencepiece_case(folder, train(folder, **UNIGRAM), CANONICAL["open_clip"], open_clip_canonical)
+    yield "siglip_transformers", lambda folder: sentencepiece_case(folder, train(folder, **UNIGRAM), CANONICAL["transformers"],
+                                                                  transformers_canonical)
+
+
+def full_cases():
+    merges = published_merges()
+    yield from own_cases()
+    for clean in OPEN_CLIP:
+        yield f"published_open_clip_{clean}", lambda folder, clean=clean: open_clip_case(folder, merges, clean)
+    yield "published_transformers_clip", lambda folder: transformers_case(folder, merges, one_file=True)
+    for rule in ("nmt_nfkc", "nmt_nfkc_cf", "nfkc"):
+        options = dict(UNIGRAM, normalization_rule_name=rule, vocab_size=400)
+        yield f"unigram_{rule}", lambda folder, options=options: sentencepiece_case(folder, train(folder, **options))
+    import mistral_common
+
+    for file in sorted((pathlib.Path(mistral_common.__file__).parent / "data").glob("*.model.v*")):
+        yield f"mistral_{file.name}", lambda folder, file=file: sentencepiece_case(folder, file.read_bytes())
+
+
+def write(folder, build, prompts):
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    (folder / "vision.ts").write_bytes(b"")
+    text, ids = build(folder)
+    vectors = []
+    for prompt in prompts:
+        tokens, whole = ids(prompt)
+        vectors.append({"prompt": prompt, "ids": tokens, "dropped": max(whole - LENGTH, 0)})
+    text["checks"] = [{"prompt": vector["prompt"], "ids": vector["ids"]} for vector in vectors[3:6]]
+    manifest = {"schema_version": SCHEMA_VERSION, "vision": "vision.ts", "text": text}
+    (folder / "manifest.json").write_text(json.dumps(manifest, ensure_ascii=False, indent=1) + "\n")
+    lines = ",\n".join(json.dumps(vector, ensure_ascii=False, separators=(",", ":")) for vector in vectors)
+    (folder / "vectors.json").write_text(f"[\n{lines}\n]\n")
+    print(f"{folder.name}: {len(vectors)} prompts", flush=True)
+
+
+def say_what_ftfy_repairs(prompts):
+    """Text that was decoded wrongly is the one thing that "ftfy-lite" leaves alone."""
+    ftfy.fix_encoding = FTFY_FIX_ENCODING
+    repaired = [ftfy.fix_text(prompt) for prompt in prompts]
+    ftfy.fix_encoding = lambda text: text
+    differ = [prompt for prompt, text in zip(prompts, repaired) if ftfy.fix_text(prompt) != text]
+    people = set(text_strings.captions(random.Random(0), 1000)) | set(text_strings.WORDS_ELSEWHERE)
+    assert not people & set(differ), people & set(differ)
+    print(f"ftfy takes {len(differ)} of {len(prompts)} prompts for wrongly decoded; these are compared without that repair", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--full", type=pathlib.Path, metavar="DIR")
+    full = parser.parse_args().full
+    prompts = text_strings.everything() if full else text_strings.written(random.Random(3), 12)
+    say_what_ftfy_repairs(prompts)
+    for name, build in full_cases() if full else own_cases():
+        write((full or DATA) / name, build, prompts)
+
+
+if __name__ == "__main__":
+    main()
