@@ -72,7 +72,7 @@ std::u32string lowered(std::u32string text, LowerCase rule) {
 std::u32string after(CleanStep step, std::u32string text, LowerCase rule) {
   switch (step) {
     case CleanStep::kNfc:
-      return nfc(text);
+      return nfc_of_unicode_9(text);
     case CleanStep::kFtfyLite:
       return stripped(unescape_html(unescape_html(fix_text(text))));
     case CleanStep::kWhitespace:

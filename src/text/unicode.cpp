@@ -4,6 +4,7 @@
 #include <unicode/locid.h>
 #include <unicode/normalizer2.h>
 #include <unicode/uchar.h>
+#include <unicode/uniset.h>
 #include <unicode/unistr.h>
 #include <unicode/utf8.h>
 
@@ -26,16 +27,32 @@ std::u32string from_icu(const icu::UnicodeString& text) {
   return result;
 }
 
-using Normalizer = const icu::Normalizer2* (*)(UErrorCode&);
-
-std::u32string normalized(std::u32string_view text, Normalizer get) {
-  UErrorCode error = U_ZERO_ERROR;
-  const icu::Normalizer2* const normalizer = get(error);
-  const icu::UnicodeString result = U_SUCCESS(error) ? normalizer->normalize(to_icu(text), error) : "";
+void check(UErrorCode error) {
   if (U_FAILURE(error)) {
     throw Error(std::string("ICU cannot normalise text: ") + u_errorName(error));
   }
+}
+
+std::u32string normalized(std::u32string_view text, const icu::Normalizer2& normalizer) {
+  UErrorCode error = U_ZERO_ERROR;
+  const icu::UnicodeString result = normalizer.normalize(to_icu(text), error);
+  check(error);
   return from_icu(result);
+}
+
+const icu::Normalizer2& nfc_normalizer() {
+  UErrorCode error = U_ZERO_ERROR;
+  const icu::Normalizer2* const normalizer = icu::Normalizer2::getNFCInstance(error);
+  check(error);
+  return *normalizer;
+}
+
+icu::UnicodeSet characters_of_unicode_9() {
+  UErrorCode error = U_ZERO_ERROR;
+  icu::UnicodeSet set(u"[:age=9.0:]", error);
+  check(error);
+  set.freeze();
+  return set;
 }
 
 uint32_t category(char32_t letter) { return U_MASK(u_charType(static_cast<UChar32>(letter))); }
@@ -80,8 +97,19 @@ std::string to_utf8(std::u32string_view text) {
 
 size_t utf8_length(char first) { return 1 + U8_COUNT_TRAIL_BYTES(first); }
 
-std::u32string nfc(std::u32string_view text) { return normalized(text, icu::Normalizer2::getNFCInstance); }
-std::u32string nfkc(std::u32string_view text) { return normalized(text, icu::Normalizer2::getNFKCInstance); }
+std::u32string nfc(std::u32string_view text) { return normalized(text, nfc_normalizer()); }
+
+std::u32string nfc_of_unicode_9(std::u32string_view text) {
+  static const icu::UnicodeSet characters = characters_of_unicode_9();
+  return normalized(text, icu::FilteredNormalizer2(nfc_normalizer(), characters));
+}
+
+std::u32string nfkc(std::u32string_view text) {
+  UErrorCode error = U_ZERO_ERROR;
+  const icu::Normalizer2* const normalizer = icu::Normalizer2::getNFKCInstance(error);
+  check(error);
+  return normalized(text, *normalizer);
+}
 
 std::u32string lower(std::u32string_view text) { return from_icu(to_icu(text).toLower(icu::Locale::getRoot())); }
 std::u32string upper(std::u32string_view text) { return from_icu(to_icu(text).toUpper(icu::Locale::getRoot())); }

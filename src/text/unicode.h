@@ -17,6 +17,8 @@ std::string to_utf8(std::u32string_view text);
 size_t utf8_length(char first);
 
 std::u32string nfc(std::u32string_view text);
+/// Normalisation form C with the marks of Unicode 9, the rest left where it stands.
+std::u32string nfc_of_unicode_9(std::u32string_view text);
 std::u32string nfkc(std::u32string_view text);
 
 /// Lower and upper case by Unicode's full rules, whatever the language.

@@ -37,10 +37,10 @@ std::vector<SentencePiece::Part> Unigram::parts(std::string_view text) const {
   for (size_t start = 0; start < text.size();) {
     const size_t letter = std::min(utf8_length(text[start]), text.size() - start);
     const float so_far = best[start].score;
-    const auto offer = [&](size_t length, int64_t id, double score) {
+    const auto offer = [&](size_t length, int64_t id, float score) {
       Best& there = best[start + length];
       if (there.start == std::string_view::npos || score > there.score) {
-        there = {static_cast<float>(score), start, id};
+        there = {score, start, id};
       }
     };
     bool letter_is_known = false;
@@ -48,7 +48,7 @@ std::vector<SentencePiece::Part> Unigram::parts(std::string_view text) const {
       if (type(id) == Type::kUnused) {
         return;
       }
-      offer(length, id, score_of(id, length) + so_far);
+      offer(length, id, static_cast<float>(score_of(id, length)) + so_far);
       letter_is_known = letter_is_known || length == letter;
     });
     if (!letter_is_known) {

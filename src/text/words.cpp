@@ -56,7 +56,9 @@ size_t WordCutter::word_length(std::u32string_view text) const {
   if (is_letter(text[0])) {
     return run_length(text, is_letter);
   }
-  return is_number(text[0]) ? 1 : run_length(text, is_other);
+  // Without regard to case a letter's other case is no "other" either: U+0345, a mark, is that of iota, and so no word.
+  const auto is_no_word = [this](char32_t letter) { return is_other(letter) && (!ignore_case_ || is_other(fold(letter))); };
+  return is_number(text[0]) ? 1 : run_length(text, is_no_word);
 }
 
 std::vector<std::u32string_view> WordCutter::words(std::u32string_view text) const {

@@ -12,7 +12,7 @@ namespace legrad {
 /// A step of what is done to a prompt before it is cut into tokens. Models were trained with one sequence of them or
 /// another, and read other tokens after any other.
 enum class CleanStep {
-  kNfc,  ///< Unicode's normalisation form C
+  kNfc,  ///< Unicode's normalisation form C, by the tables of Unicode 9 that Hugging Face's tokenizers carry
   /// What `ftfy.fix_text` 6.3 does to text that was decoded rightly (HTML entities, ligatures, wide letters, curly
   /// quotes, line ends, control characters, NFC), HTML's unescaping twice, and no blanks at the ends. Text that was
   /// decoded wrongly ("sÃ³") is not repaired.
