@@ -130,7 +130,7 @@ BpeFile tokenizer_json(const json& document) {
   return file;
 }
 
-/// What every file must have: an id for each byte, within a word and at its end, and for what each merge makes.
+/// What every file must have: an id for each byte, within a word and at its end, and for all that is merged.
 BpeFile checked(BpeFile file) {
   for (const std::string& letter : byte_alphabet().letters) {
     if (!file.ids.contains(letter) || !file.ids.contains(letter + kWordEnd)) {
@@ -138,8 +138,9 @@ BpeFile checked(BpeFile file) {
     }
   }
   for (const BpeFile::Merge& merge : file.merges) {
-    if (!file.ids.contains(merge.left + merge.right)) {
-      fail("merges '" + merge.left + "' and '" + merge.right + "' into a piece that has no id");
+    if (!file.ids.contains(merge.left) || !file.ids.contains(merge.right) ||
+        !file.ids.contains(merge.left + merge.right)) {
+      fail("merges '" + merge.left + "' and '" + merge.right + "', where one or what they make has no id");
     }
   }
   return file;

@@ -41,12 +41,7 @@ ByteBpe::ByteBpe(const BpeFile& file, const SpecialTokens& special)
   }
   int64_t rank = 0;
   for (const BpeFile::Merge& merge : file.merges) {
-    const auto left = file.ids.find(merge.left);
-    const auto right = file.ids.find(merge.right);
-    if (left != file.ids.end() && right != file.ids.end()) {  // what has no id never comes up
-      merges_[{left->second, right->second}] = {rank, file.ids.at(merge.left + merge.right)};
-    }
-    ++rank;
+    merges_[{file.ids.at(merge.left), file.ids.at(merge.right)}] = {rank++, file.ids.at(merge.left + merge.right)};
   }
 }
 

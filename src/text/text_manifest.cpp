@@ -110,7 +110,11 @@ TextRules rules(const JsonFields& text) {
   if (rules.length < 1) {
     text.fail("length", "an integer above 0");
   }
-  text::check(rules);
+  try {
+    text::check(rules);
+  } catch (const InputError& error) {
+    throw ModelError(std::string("object 'text': ") + error.what(), Reason::kDamaged);
+  }
   return rules;
 }
 
