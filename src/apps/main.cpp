@@ -55,7 +55,8 @@ int run(int argc, char** argv) {
   program.formatter(legrad::apps::help_formatter());  // subcommands inherit it
   program.set_version_flag("--version", "legrad " LEGRAD_VERSION, "Print the version and exit");
   program.require_subcommand(1);
-  program.footer("Try: legrad explain --help, legrad compare --help, legrad inspect --help, legrad methods, legrad "
+  program.footer(
+      "Try: legrad explain --help, legrad compare --help, legrad inspect --help, legrad methods, legrad "
       "tokenize --help");
   legrad::apps::add_explain(program);
   legrad::apps::add_compare(program);

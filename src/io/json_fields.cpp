@@ -138,7 +138,8 @@ std::vector<JsonFields> JsonFields::objects(const char* field) const {
   std::vector<JsonFields> objects;
   objects.reserve(found.size());
   for (const json& item : found) {
-    objects.emplace_back(item, (name_.empty() ? field : name_ + "." + field) + "[" + std::to_string(objects.size()) + "]");
+    objects.emplace_back(item,
+                         (name_.empty() ? field : name_ + "." + field) + "[" + std::to_string(objects.size()) + "]");
   }
   return objects;
 }

@@ -18,11 +18,10 @@ struct Ligature {
   std::u32string_view letters;
 };
 constexpr std::array kLigatures = {
-    Ligature{U'Ĳ', U"IJ"},  Ligature{U'ĳ', U"ij"}, Ligature{U'ŉ', U"ʼn"}, Ligature{U'Ǆ', U"DŽ"},
-    Ligature{U'ǅ', U"Dž"},  Ligature{U'ǆ', U"dž"}, Ligature{U'Ǉ', U"LJ"}, Ligature{U'ǈ', U"Lj"},
-    Ligature{U'ǉ', U"lj"},  Ligature{U'Ǌ', U"NJ"}, Ligature{U'ǋ', U"Nj"}, Ligature{U'ǌ', U"nj"},
-    Ligature{U'Ǳ', U"DZ"},  Ligature{U'ǲ', U"Dz"}, Ligature{U'ǳ', U"dz"}, Ligature{U'ﬀ', U"ff"},
-    Ligature{U'ﬁ', U"fi"},  Ligature{U'ﬂ', U"fl"}, Ligature{U'ﬃ', U"ffi"}, Ligature{U'ﬄ', U"ffl"},
+    Ligature{U'Ĳ', U"IJ"}, Ligature{U'ĳ', U"ij"}, Ligature{U'ŉ', U"ʼn"}, Ligature{U'Ǆ', U"DŽ"},  Ligature{U'ǅ', U"Dž"},
+    Ligature{U'ǆ', U"dž"}, Ligature{U'Ǉ', U"LJ"}, Ligature{U'ǈ', U"Lj"}, Ligature{U'ǉ', U"lj"},  Ligature{U'Ǌ', U"NJ"},
+    Ligature{U'ǋ', U"Nj"}, Ligature{U'ǌ', U"nj"}, Ligature{U'Ǳ', U"DZ"}, Ligature{U'ǲ', U"Dz"},  Ligature{U'ǳ', U"dz"},
+    Ligature{U'ﬀ', U"ff"}, Ligature{U'ﬁ', U"fi"}, Ligature{U'ﬂ', U"fl"}, Ligature{U'ﬃ', U"ffi"}, Ligature{U'ﬄ', U"ffl"},
     Ligature{U'ﬅ', U"ſt"}, Ligature{U'ﬆ', U"st"}};
 
 std::u32string fix_letter(char32_t letter) {
@@ -116,7 +115,7 @@ std::u32string fix_line(std::u32string_view line, bool unescape) {
     text = std::move(fixed);
   }
   throw InputError("a prompt is escaped more than " + std::to_string(kMostRounds) +
-                   " times over, as in '&amp;amp;amp;'; write it as plain text",
+                       " times over, as in '&amp;amp;amp;'; write it as plain text",
                    Reason::kTooLarge);
 }
 

@@ -47,8 +47,8 @@ std::u32string numbered(uint32_t number) {
   if (number == 0 || number > kLast || (number >= 0xD800 && number <= 0xDFFF)) {
     return {kReplacement};
   }
-  const bool control = (number < 0x20 && number != '\t' && number != '\n' && number != '\f' && number != '\r') ||
-                       number == 0x7F;
+  const bool control =
+      (number < 0x20 && number != '\t' && number != '\n' && number != '\f' && number != '\r') || number == 0x7F;
   const bool no_character = (number >= 0xFDD0 && number <= 0xFDEF) || (number & 0xFFFE) == 0xFFFE;
   return control || no_character ? std::u32string() : std::u32string{static_cast<char32_t>(number)};
 }
@@ -128,10 +128,8 @@ std::u32string clear_meaning(std::u32string_view reference) {
     return meaning.find(U';') == std::u32string::npos ? meaning : std::u32string(reference);
   }
   const bool capitals = std::ranges::none_of(name, [](char32_t letter) { return letter >= 'a' && letter <= 'z'; });
-  return capitals && meaning == reference ? [&] {
-    const std::u32string small = named(lower(name));
-    return small.empty() ? std::u32string(reference) : upper(small);
-  }() : std::u32string(reference);
+  const std::u32string small = capitals && meaning == reference ? named(lower(name)) : std::u32string();
+  return small.empty() ? std::u32string(reference) : upper(small);
 }
 
 }  // namespace
@@ -169,10 +167,10 @@ std::u32string unescape_clear_html(std::u32string_view text) {
 }
 
 char32_t from_windows_1252(char32_t control) {
-  constexpr std::array<char16_t, 32> kCharacters = {
-      0x20AC, 0x81,   0x201A, 0x192,  0x201E, 0x2026, 0x2020, 0x2021, 0x2C6, 0x2030, 0x160,
-      0x2039, 0x152,  0x8D,   0x17D,  0x8F,   0x90,   0x2018, 0x2019, 0x201C, 0x201D, 0x2022,
-      0x2013, 0x2014, 0x2DC,  0x2122, 0x161,  0x203A, 0x153,  0x9D,   0x17E, 0x178};
+  constexpr std::array<char16_t, 32> kCharacters = {0x20AC, 0x81,   0x201A, 0x192,  0x201E, 0x2026, 0x2020, 0x2021,
+                                                    0x2C6,  0x2030, 0x160,  0x2039, 0x152,  0x8D,   0x17D,  0x8F,
+                                                    0x90,   0x2018, 0x2019, 0x201C, 0x201D, 0x2022, 0x2013, 0x2014,
+                                                    0x2DC,  0x2122, 0x161,  0x203A, 0x153,  0x9D,   0x17E,  0x178};
   return control >= 0x80 && control <= 0x9F ? char32_t{kCharacters[control - 0x80]} : control;
 }
 

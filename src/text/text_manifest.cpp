@@ -52,7 +52,8 @@ constexpr std::array kKinds = {
 
 template <class Words>
 auto meaning(const JsonFields& fields, const char* field, const std::string& word, const Words& words) {
-  const auto* const found = std::ranges::find(words, std::string_view(word), [](const auto& known) { return known.first; });
+  const auto* const found =
+      std::ranges::find(words, std::string_view(word), [](const auto& known) { return known.first; });
   if (found == words.end()) {
     std::string expected;
     for (const auto& [known, value] : words) {
@@ -124,8 +125,10 @@ TextManifest manifest(const fs::path& folder, const nlohmann::json& document) {
     fields.fail("schema_version", std::to_string(kSchemaVersion) + ", the only version this program reads");
   }
   if (!fields.has("text")) {
-    throw ModelError("it has no object 'text', so the model takes no words; export it with its text tower and tokenizer",
-                     Reason::kDamaged);
+    throw ModelError(
+        "it has no object 'text', so the model takes no words; export it with its text tower and "
+        "tokenizer",
+        Reason::kOtherInput);
   }
   const JsonFields text = fields.object("text");
   const JsonFields tokenizer = text.object("tokenizer");
@@ -144,9 +147,12 @@ TextManifest manifest(const fs::path& folder, const nlohmann::json& document) {
       result.checks.push_back({check.string("prompt"), check.integers("ids", 0, kMostId)});
     }
   }
-  if (result.kind == TextManifest::Kind::kSentencePiece && !(result.merges.empty() && result.rules.special.ids.empty())) {
-    throw ModelError("with a tokenizer of kind \"sentencepiece\" fields 'text.tokenizer.merges' and 'text.special' must be left out",
-                     Reason::kDamaged);
+  const bool only_for_bpe = !result.merges.empty() || !result.rules.special.ids.empty();
+  if (result.kind == TextManifest::Kind::kSentencePiece && only_for_bpe) {
+    throw ModelError(
+        "with a tokenizer of kind \"sentencepiece\" fields 'text.tokenizer.merges' and 'text.special' must be "
+        "left out",
+        Reason::kDamaged);
   }
   return result;
 }
@@ -187,8 +193,8 @@ Tokenizer TextManifest::tokenizer() const {
     const Tokens tokens = tokenizer.encode(check.prompt);
     if (tokens.ids != check.ids) {
       throw ModelError("tokenizer file '" + vocabulary.string() + "' makes of the manifest's check prompt '" +
-                       check.prompt + "' the tokens " + listed(tokens.ids) + ", where they must be " + listed(check.ids) +
-                       "; export the model and its tokenizer together",
+                           check.prompt + "' the tokens " + listed(tokens.ids) + ", where they must be " +
+                           listed(check.ids) + "; export the model and its tokenizer together",
                        Reason::kNotReproduced);
     }
   }

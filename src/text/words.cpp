@@ -57,7 +57,9 @@ size_t WordCutter::word_length(std::u32string_view text) const {
     return run_length(text, is_letter);
   }
   // Without regard to case a letter's other case is no "other" either: U+0345, a mark, is that of iota, and so no word.
-  const auto is_no_word = [this](char32_t letter) { return is_other(letter) && (!ignore_case_ || is_other(fold(letter))); };
+  const auto is_no_word = [this](char32_t letter) {
+    return is_other(letter) && (!ignore_case_ || is_other(fold(letter)));
+  };
   return is_number(text[0]) ? 1 : run_length(text, is_no_word);
 }
 

@@ -9,6 +9,7 @@ Homes are open_clip (SimpleTokenizer), transformers (CLIPTokenizer, SiglipTokeni
 
 import argparse
 import gzip
+import importlib.util
 import io
 import json
 import pathlib
@@ -193,16 +194,14 @@ def full_cases():
     for rule in ("nmt_nfkc", "nmt_nfkc_cf", "nfkc"):
         options = dict(UNIGRAM, normalization_rule_name=rule, vocab_size=400)
         yield f"unigram_{rule}", lambda folder, options=options: sentencepiece_case(folder, train(folder, **options))
-    import mistral_common
-
-    for file in sorted((pathlib.Path(mistral_common.__file__).parent / "data").glob("*.model.v*")):
+    published = pathlib.Path(importlib.util.find_spec("mistral_common").origin).parent / "data"
+    for file in sorted(published.glob("*.model.v*")):
         yield f"mistral_{file.name}", lambda folder, file=file: sentencepiece_case(folder, file.read_bytes())
 
 
 def write(folder, build, prompts):
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    (folder / "vision.ts").write_bytes(b"")
     text, ids = build(folder)
     vectors = []
     for prompt in prompts:

@@ -40,7 +40,10 @@ TEST(CleanTest, LowersWordsOrLetters) {
 }
 
 TEST(CleanTest, CollapsesWhatPythonTakesForBlanks) {
-  EXPECT_EQ(cleaned(" \ta\u00a0\u2003 b\x1c\x1f" "c\u3000\n", {CleanStep::kWhitespace}), "a b c");
+  EXPECT_EQ(cleaned(" \ta\u00a0\u2003 b\x1c\x1f"
+                    "c\u3000\n",
+                    {CleanStep::kWhitespace}),
+            "a b c");
   EXPECT_EQ(cleaned("a\u200b b\u180e", {CleanStep::kWhitespace}), "a\u200b b\u180e");
   EXPECT_EQ(cleaned(" \n ", {CleanStep::kWhitespace}), "");
 }
@@ -85,7 +88,9 @@ TEST(CleanTest, FixesLetters) {
   EXPECT_EQ(fixed("ﬁne ﬂuﬀ oﬃce ﬅ Ǆ ŉ"), "fine fluff office ſt DŽ 'n");
   EXPECT_EQ(fixed("ＦＵＬＬ　１２ ｶﾞ"), "FULL 12 ガ");
   EXPECT_EQ(fixed("\ufeffa\r\nb\rc\u2028d"), "a\nb\nc\nd");
-  EXPECT_EQ(fixed("a\x01\x0b" "b\u206a\ufff9c\x7f"), "abc");
+  EXPECT_EQ(fixed("a\x01\x0b"
+                  "b\u206a\ufff9c\x7f"),
+            "abc");
   EXPECT_EQ(fixed("\x1b[1;31mred\x1b[0m \x1b[1"), "red [1");
   EXPECT_EQ(fixed("\u0093x\u0094 \u0085"), "\"x\" \u2026");
 }

@@ -107,10 +107,11 @@ TEST_F(DamagedFilesTest, AreRefusedWherePartsDoNotFit) {
   EXPECT_TRUE(contains(refusal("clip_bpe", "#version\na b c\n"), "two pieces"));
   EXPECT_TRUE(contains(refusal("clip_bpe", "#version\na \n"), "empty"));
   EXPECT_TRUE(contains(refusal("clip_bpe", "#version\na b\n\nc d"), "two pieces"));
-  EXPECT_TRUE(contains(refusal("clip_bpe", R"({"model": {"end_of_word_suffix": "</w>", "vocab": {"a": 1}, "merges": []}})"),
-                       "all 256"));
-  EXPECT_TRUE(contains(refusal("clip_bpe", R"({"model": {"end_of_word_suffix": "</w>", "vocab": {"a": -1}, "merges": []}})"),
-                       "integer"));
+  const auto with_vocabulary = [](const std::string& vocabulary) {
+    return R"({"model": {"end_of_word_suffix": "</w>", "vocab": )" + vocabulary + R"(, "merges": []}})";
+  };
+  EXPECT_TRUE(contains(refusal("clip_bpe", with_vocabulary(R"({"a": 1})")), "all 256"));
+  EXPECT_TRUE(contains(refusal("clip_bpe", with_vocabulary(R"({"a": -1})")), "integer"));
   const fs::path vocabulary = kData / "transformers_clip_files/vocab.json";
   EXPECT_TRUE(contains(message_of<ModelError>([&] {
                          Tokenizer::clip_bpe(vocabulary, folder_.write("merges.txt", "#version\na qqq\n"), {});
@@ -122,7 +123,7 @@ TEST_F(DamagedFilesTest, AreRefusedWherePartsDoNotFit) {
 /// A field of a protocol buffer's message that holds bytes.
 std::string field(int number, const std::string& bytes) {
   std::string result(1, static_cast<char>(number << 3 | 2));
-  for (size_t size = bytes.size(); ; size >>= 7) {
+  for (size_t size = bytes.size();; size >>= 7) {
     result += static_cast<char>((size & 0x7F) | (size >= 0x80 ? 0x80 : 0));
     if (size < 0x80) return result + bytes;
   }

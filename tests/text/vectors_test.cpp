@@ -5,6 +5,7 @@
 #include <legrad/text.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -39,7 +40,9 @@ std::vector<fs::path> all_folders() {
 
 std::string name_of(const ::testing::TestParamInfo<fs::path>& folder) {
   std::string name = std::to_string(folder.index) + "_" + folder.param.filename().string();
-  std::ranges::replace_if(name, [](char letter) { return std::isalnum(static_cast<unsigned char>(letter)) == 0; }, '_');
+  for (char& letter : name) {
+    letter = std::isalnum(static_cast<unsigned char>(letter)) != 0 ? letter : '_';
+  }
   return name;
 }
 
