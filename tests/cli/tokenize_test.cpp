@@ -5,6 +5,7 @@
 namespace legrad {
 namespace {
 
+using testing::operator+;
 using testing::Arguments;
 using testing::contains;
 
@@ -41,8 +42,9 @@ TEST_F(Tokenize, PrintsWhatTheHomeSays) {
 }
 
 TEST_F(Tokenize, TellsOnceWhatWasCutOff) {
-  const std::string long_prompt(100, '!');
-  const testing::Ran ran = runs(tokenize({"--prompt", "a", "--prompt", long_prompt, "--prompt", long_prompt + " a", "--json"}));
+  const std::string long_prompt = std::string(200, '1');
+  const Arguments prompts = {"--prompt", "a", "--prompt", long_prompt, "--prompt", long_prompt + " a", "--json"};
+  const testing::Ran ran = runs(tokenize(prompts));
   EXPECT_EQ(ran.code, 0);
   EXPECT_EQ(nlohmann::json::parse(ran.out).at("prompts")[2].at("ids").size(), 77);
   EXPECT_TRUE(contains(ran.err, "2 of 3 prompts"));

@@ -8,6 +8,7 @@ Homes are open_clip (SimpleTokenizer), transformers (CLIPTokenizer, SiglipTokeni
 """
 
 import argparse
+import collections
 import gzip
 import importlib.util
 import io
@@ -19,8 +20,8 @@ import types
 
 import ftfy
 import open_clip.tokenizer
+import regex
 import sentencepiece
-import tokenizers
 import transformers
 from transformers.models.siglip.tokenization_siglip import SiglipTokenizer
 
@@ -47,16 +48,26 @@ def corpus(seed=7):
 
 
 def trained_merges(count):
-    """Merges of our own captions, "a b</w>"."""
-    tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE(end_of_word_suffix="</w>"))
-    tokenizer.normalizer = tokenizers.normalizers.Lowercase()
-    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Sequence([
-        tokenizers.pre_tokenizers.Split(tokenizers.Regex(r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"), "removed", invert=True),
-        tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
-    alphabet = tokenizers.pre_tokenizers.ByteLevel.alphabet()
-    trainer = tokenizers.trainers.BpeTrainer(vocab_size=512 + count, initial_alphabet=alphabet, end_of_word_suffix="</w>", show_progress=False)
-    tokenizer.train_from_iterator(corpus(), trainer)
-    return [" ".join(merge) for merge in json.loads(tokenizer.to_str())["model"]["merges"]][:count]
+    """Merges of our own captions, "a b</w>": the most frequent neighbours, of equal ones the first by name."""
+    letters = open_clip.tokenizer.bytes_to_unicode()
+    pattern = regex.compile(r"'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+")
+    counts = collections.Counter(word for text in corpus() for word in pattern.findall(text.lower()))
+    words = {word: [letters[byte] for byte in word.encode()] for word in counts}
+    for pieces in words.values():
+        pieces[-1] += "</w>"
+    merges = []
+    while len(merges) < count:
+        pairs = collections.Counter()
+        for word, pieces in words.items():
+            for pair in zip(pieces, pieces[1:]):
+                pairs[pair] += counts[word]
+        best = min(pairs, key=lambda pair: (-pairs[pair], pair))
+        merges.append(" ".join(best))
+        for pieces in words.values():
+            for at in reversed(range(len(pieces) - 1)):
+                if tuple(pieces[at:at + 2]) == best:
+                    pieces[at:at + 2] = ["".join(best)]
+    return merges
 
 
 def published_merges():
