@@ -17,7 +17,7 @@ class Tokenize : public testing::LegradProgram {
 };
 
 TEST_F(Tokenize, PrintsIdsAndPieces) {
-  const std::string text = succeeds(tokenize({"--prompt", "A red\n cat"})).out;
+  const std::string text = succeeds(tokenize({"--prompt", "A red\ncat"})).out;
   EXPECT_TRUE(contains(text, "'A red cat': 5 tokens"));
   for (const char* piece : {"<start_of_text>", "a</w>", "red</w>", "cat</w>", "<end_of_text>", "812", "813"}) {
     EXPECT_TRUE(contains(text, piece));
@@ -28,7 +28,7 @@ TEST_F(Tokenize, PrintsWhatTheHomeSays) {
   const auto vectors = nlohmann::json::parse(testing::file_bytes(std::string(kClip) + "/vectors.json"));
   Arguments arguments = tokenize({"--json"});
   for (const auto& vector : vectors) {
-    arguments.push_back("--prompt=" + vector.at("prompt").get<std::string>());
+    arguments = arguments + Arguments{"--prompt", vector.at("prompt").get<std::string>()};
   }
   const testing::Ran ran = runs(arguments);
   EXPECT_EQ(ran.code, 0);
