@@ -36,14 +36,24 @@ struct Preprocessing {
 /// A SigLIP's may name a NumPy file with the embedding of the empty prompt, "a photo of", that its maps are corrected
 /// with: "empty_embedding": "empty.npy".
 ///
+/// A CLIP's may name labels and a file with their embeddings, and becomes a zero-shot classifier without a text tower:
+/// "labels": ["cat", "dog"], "label_embeddings": "labels.npy", "scale": 100. What it says of words is told in
+/// docs/bundle.md.
+///
 /// Sizes are height, then width. Only `schema_version` and `vision` are required; fields that are not known are
 /// ignored.
 struct Bundle {
   std::string name;              ///< default: the folder's or file's own
+  std::filesystem::path folder;  ///< where its manifest.json is; empty for a bare export
   std::filesystem::path vision;  ///< the export
   Preprocessing preprocessing;
-  std::vector<std::string> labels;        ///< names of the output's entries; may be empty
-  std::optional<PatchGrid> grid;          ///< the patch grid the model should turn out to have
+  std::vector<std::string> labels;  ///< names of the output's entries; may be empty
+  std::optional<PatchGrid> grid;    ///< the patch grid the model should turn out to have
+  /// Array [C, d], an embedding for each label: what a zero-shot classifier compares an output of width d with. Empty
+  /// where the labels are those of the output's own entries.
+  std::filesystem::path label_embeddings;
+  std::optional<double> scale;            ///< logits are scale * similarity + bias, where the model has one
+  double bias = 0;                        ///< a SigLIP's
   std::filesystem::path empty_embedding;  ///< embedding of the empty prompt; empty where there is none
   std::string kind;                       ///< "classifier", "embedding", "clip" or "siglip"; empty where nothing says
 

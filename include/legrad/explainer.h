@@ -21,6 +21,11 @@ struct CorrectionChoice {
   bool off = false;                 ///< leave a SigLIP's maps as they are
   at::Tensor empty_embedding = {};  ///< [d] or [1, d]: correct any model's maps by this one
   double threshold = 0.8;           ///< in [0, 1]
+
+  /// Whether maps of this model are to be corrected, and nothing gives the empty prompt's embedding.
+  bool needs_empty_prompt(const Bundle& bundle) const {
+    return !off && !empty_embedding.defined() && bundle.kind == "siglip" && bundle.empty_embedding.empty();
+  }
 };
 
 struct ExplainerOptions {
@@ -35,6 +40,7 @@ struct Seen {
   Target target;                                ///< what was explained
   std::vector<std::vector<std::string>> names;  ///< [B][K] of the targets: labels, "class 7", "embedding 0"
   at::Tensor scores;                            ///< [B, K] of the targets
+  at::Tensor probabilities;                     ///< [B, K] of a zero-shot classifier's classes; else undefined
   std::vector<at::Tensor> maps;                 ///< of each method: raw, corrected, finite [B, K, rows, columns]
 };
 

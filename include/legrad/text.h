@@ -1,8 +1,9 @@
 #pragma once
 
-/// Prompts in, tokens out: the tokenizers of CLIP, SigLIP and their kin. Link `legrad::text` (ICU; neither its headers
-/// nor LibTorch's are needed to include this one).
+/// Words: prompts to tokens, by the tokenizers of CLIP, SigLIP and their kin, and to embeddings by a model's text tower.
+/// Link `legrad::text`; ICU stays inside of it.
 
+#include <legrad/text/text_encoder.h>
 #include <legrad/text/text_manifest.h>
 #include <legrad/text/text_rules.h>
 #include <legrad/text/tokenizer.h>

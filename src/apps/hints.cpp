@@ -7,7 +7,7 @@ std::string hint(Reason reason) {
     case Reason::kSizeUnknown:
       return " (--size HxW)";
     case Reason::kTargetNeeded:
-      return " (--text-embedding FILE.npy, or --class INDEX)";
+      return " (--prompt TEXT, --text-embedding FILE.npy, or --class INDEX)";
     case Reason::kEmptyPromptNeeded:
       return " (--empty-embedding FILE.npy, or --no-correction)";
     default:

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "apps/commands/compare.h"
+#include "apps/commands/embed.h"
 #include "apps/commands/explain.h"
 #include "apps/commands/inspect.h"
 #include "apps/commands/methods.h"
@@ -57,11 +58,12 @@ int run(int argc, char** argv) {
   program.require_subcommand(1);
   program.footer(
       "Try: legrad explain --help, legrad compare --help, legrad inspect --help, legrad methods, legrad "
-      "tokenize --help");
+      "embed --help, legrad tokenize --help");
   legrad::apps::add_explain(program);
   legrad::apps::add_compare(program);
   legrad::apps::add_inspect(program);
   legrad::apps::add_methods(program);
+  legrad::apps::add_embed(program);
   legrad::apps::add_tokenize(program);
   try {
     program.parse(argc, argv);

@@ -16,7 +16,7 @@ namespace {
 at::Tensor empty_embedding(const CorrectionChoice& choice, const Bundle& bundle, int64_t width) {
   const bool given = choice.empty_embedding.defined();
   if (choice.off || (!given && bundle.kind != "siglip")) return {};
-  if (!given && bundle.empty_embedding.empty()) {
+  if (choice.needs_empty_prompt(bundle)) {
     throw InputError(
         "maps of a SigLIP are corrected by the empty prompt's, and the manifest names no 'empty_embedding'; give that "
         "embedding, or turn the correction off",
@@ -97,7 +97,7 @@ Seen Explainer::explain(const at::Tensor& images, const NamedTargets& targets) c
   const at::Tensor scores = chosen.target.scores(output);
   check_finite(scores, vit_.structure());
   for (const at::Tensor& map : maps) check_finite(map, vit_.structure());
-  return {output, chosen.target, std::move(chosen.names), scores, std::move(maps)};
+  return {output, chosen.target, std::move(chosen.names), scores, chosen.probabilities, std::move(maps)};
 }
 
 }  // namespace legrad

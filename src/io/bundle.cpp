@@ -69,6 +69,7 @@ Bundle Bundle::open(const fs::path& folder_or_file) {
       throw ModelError("'" + folder_or_file.string() + "' has no manifest.json: " + foreign, Reason::kNotAModel);
     }
     bundle = io::read_manifest(folder_or_file);
+    bundle.folder = folder_or_file;
   } else if (fs::is_regular_file(status)) {
     bundle.vision = folder_or_file;
   } else {
@@ -82,7 +83,8 @@ Bundle Bundle::open(const fs::path& folder_or_file) {
 }
 
 void Bundle::check(const Structure& structure) const {
-  if (!labels.empty() && static_cast<int64_t>(labels.size()) != structure.output_width) {
+  const bool of_entries = !labels.empty() && label_embeddings.empty();
+  if (of_entries && static_cast<int64_t>(labels.size()) != structure.output_width) {
     throw ModelError("model '" + name + "': the manifest has " + std::to_string(labels.size()) +
                          " labels, the model's output " + std::to_string(structure.output_width) +
                          " entries; correct field 'labels'",

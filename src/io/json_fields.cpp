@@ -75,6 +75,15 @@ std::vector<std::string> JsonFields::strings(const char* field) const {
   return strings;
 }
 
+double JsonFields::number(const char* field) const {
+  const char* const expected = "a number";
+  const json& found = value(field, expected);
+  if (!found.is_number() || !std::isfinite(found.get<double>())) {
+    fail(field, expected);
+  }
+  return found.get<double>();
+}
+
 std::vector<double> JsonFields::numbers(const char* field, size_t count) const {
   const std::string expected = "a list of " + std::to_string(count) + " numbers";
   const json& found = value(field, expected.c_str());

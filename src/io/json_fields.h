@@ -19,6 +19,8 @@ class JsonFields {
   int64_t integer(const char* field) const;
   bool boolean(const char* field) const;
   std::vector<std::string> strings(const char* field) const;
+  /// A finite number.
+  double number(const char* field) const;
   /// Exactly `count` finite numbers.
   std::vector<double> numbers(const char* field, size_t count) const;
   /// Exactly `count` integers in [1, `most`].

@@ -79,6 +79,16 @@ Bundle bundle(const fs::path& folder, const json& document) {
   if (fields.has("labels")) {
     result.labels = fields.strings("labels");
   }
+  if (fields.has("label_embeddings")) {
+    result.label_embeddings = file_in(folder, fields, "label_embeddings");
+    if (result.labels.empty()) fields.fail("labels", "the names of field 'label_embeddings'");
+  }
+  if (fields.has("scale")) {
+    result.scale = fields.number("scale");
+  }
+  if (fields.has("bias")) {
+    result.bias = fields.number("bias");
+  }
   if (fields.has("grid")) {
     const std::vector<int64_t> grid = fields.sizes("grid", 2, kMaxImageSide);
     result.grid = PatchGrid{grid[0], grid[1]};

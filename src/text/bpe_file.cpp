@@ -48,8 +48,7 @@ BpeFile::Merge merge_of(std::string_view line) {
 /// The lines after the first, which is a comment; up to `most` of them. Only the last may be empty.
 std::vector<BpeFile::Merge> listed_merges(std::string_view text, size_t most) {
   std::vector<BpeFile::Merge> merges;
-  text.remove_prefix(std::min(text.find('\n'), text.size()));
-  text.remove_prefix(std::min<size_t>(text.size(), 1));
+  text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
   while (!text.empty() && merges.size() < most) {
     const size_t end = std::min(text.find('\n'), text.size());
     const std::string_view line = text.substr(0, end);

@@ -27,9 +27,10 @@ class PieceTrie {
       const auto byte_at = [depth](const auto& piece) {
         return piece.first.size() > depth ? static_cast<unsigned char>(piece.first[depth]) : -1;
       };
-      const int byte = static_cast<unsigned char>(text[depth]);
-      from = std::partition_point(from, to, [&](const auto& piece) { return byte_at(piece) < byte; });
-      to = std::partition_point(from, to, [&](const auto& piece) { return byte_at(piece) == byte; });
+      const auto narrowed =
+          std::ranges::equal_range(from, to, int{static_cast<unsigned char>(text[depth])}, {}, byte_at);
+      from = narrowed.begin();
+      to = narrowed.end();
       if (from == to) {
         return;
       }

@@ -147,6 +147,17 @@ TextManifest manifest(const fs::path& folder, const nlohmann::json& document) {
       result.checks.push_back({check.string("prompt"), check.integers("ids", 0, kMostId)});
     }
   }
+  if (fields.has("templates")) {
+    result.templates = fields.strings("templates");
+  }
+  for (const std::string& pattern : result.templates) {
+    if (pattern.find("{}") == std::string::npos) {
+      fields.fail("templates", "a list of texts with a place {} for a prompt");
+    }
+  }
+  if (fields.has("empty_prompt")) {
+    result.empty_prompt = fields.string("empty_prompt");
+  }
   const bool only_for_bpe = !result.merges.empty() || !result.rules.special.ids.empty();
   if (result.kind == TextManifest::Kind::kSentencePiece && only_for_bpe) {
     throw ModelError(

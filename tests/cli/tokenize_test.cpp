@@ -5,6 +5,7 @@
 namespace legrad {
 namespace {
 
+using testing::operator+;
 using testing::Arguments;
 using testing::contains;
 
@@ -12,11 +13,7 @@ class Tokenize : public testing::LegradProgram {
  protected:
   static constexpr const char* kClip = LEGRAD_TEST_DATA "/text/open_clip_lower";
 
-  static Arguments tokenize(const Arguments& more) {
-    Arguments arguments = {"tokenize", "--model", kClip};
-    arguments.insert(arguments.end(), more.begin(), more.end());
-    return arguments;
-  }
+  static Arguments tokenize(const Arguments& more) { return Arguments{"tokenize", "--model", kClip} + more; }
 };
 
 TEST_F(Tokenize, PrintsIdsAndPieces) {
@@ -31,7 +28,7 @@ TEST_F(Tokenize, PrintsWhatTheHomeSays) {
   const auto vectors = nlohmann::json::parse(testing::file_bytes(std::string(kClip) + "/vectors.json"));
   Arguments arguments = tokenize({"--json"});
   for (const auto& vector : vectors) {
-    arguments.insert(arguments.end(), {"--prompt", vector.at("prompt").get<std::string>()});
+    arguments = arguments + Arguments{"--prompt", vector.at("prompt").get<std::string>()};
   }
   const testing::Ran ran = runs(arguments);
   EXPECT_EQ(ran.code, 0);

@@ -46,7 +46,7 @@ class TextManifestTest : public ::testing::Test {
   std::string refused(const std::string& pointer, const json& value) {
     const json before = text_;
     text_[json::json_pointer(pointer)] = value;
-    std::string message = message_of<ModelError>([&] { read(); });
+    const std::string message = message_of<ModelError>([&] { read(); });
     text_ = before;
     EXPECT_TRUE(contains(message, "manifest.json"));
     return message;

@@ -29,6 +29,8 @@ struct TextManifest {
   std::filesystem::path merges;  ///< beside a vocab.json; else empty
   TextRules rules;
   std::vector<Check> checks;
+  std::vector<std::string> templates;  ///< that class names are put in, each with one "{}"; may be empty
+  std::string empty_prompt;            ///< what a SigLIP is asked for nothing with, as in "a photo of"
 
   /// Reads the manifest.json of a folder. Throws `ModelError` for one that is malformed, has no object `text`, or names
   /// a file outside its folder.

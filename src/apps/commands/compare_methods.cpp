@@ -47,7 +47,7 @@ void compare_methods(const CompareOptions& options) {
   folder.make_folder();
   write_image(file, figure);
   std::cout << (options.json ? comparison.json(file.string()) : comparison.text(file.string()));
-  tell_guess(setup.explainer().vit().structure());
+  setup.tell_notes();
   pictures.check_all_were_used();
 }
 

@@ -27,7 +27,10 @@ Examples:
     legrad explain --model vit.pt --image cat.jpg --method chefer_cam --out out
     legrad explain --model vit.pt --image cat.jpg --method legrad/readout=token_mean/layers=-4: --out out
 
-  A CLIP or SigLIP image tower and embedded prompts:
+  A CLIP or SigLIP with its text tower, asked in words:
+    legrad explain --model models/my-clip --image cat.jpg --prompt "a cat" --prompt "a red car" --out out
+
+  An image tower alone, and prompts embedded elsewhere:
     legrad explain --model clip.pt --image cat.jpg --text-embedding prompts.npy --out out
 
   Numbers to check against anything: raw maps of an array that is preprocessed already:

@@ -48,7 +48,7 @@ void explain_array(const ExplainOptions& options) {
     }
   }
   std::cout << table(rows);
-  tell_guess(setup.explainer().vit().structure());
+  setup.tell_notes();
 }
 
 }  // namespace legrad::apps

@@ -16,7 +16,7 @@ void explain_pictures(const ExplainOptions& options) {
   Pictures pictures(options.images);
   const Setup setup(options.setup);
 
-  std::vector<std::vector<std::string>> rows = {{"picture", "target", "score", "file"}};
+  std::vector<std::vector<std::string>> rows;
   pictures.each([&](const std::string& picture, const at::Tensor& image) {
     const Seen seen = setup.explain(preprocess(image, setup.explainer()));
     const at::Tensor heat = heat_over(image, seen.maps[0][0], setup.explainer());  // [K, H, W]
@@ -27,13 +27,18 @@ void explain_pictures(const ExplainOptions& options) {
       const std::string& name = seen.names[0][static_cast<size_t>(k)];
       const std::filesystem::path file = files.overlay(stem, name);
       write_image(file, overlay(image, heat[k], colormap(options.overlay.colormap), options.overlay.alpha));
-      rows.push_back(
-          {one_line(picture), one_line(name), score_text(seen.scores[0][k].item<double>()), one_line(file.string())});
+      std::vector<std::string> row = {one_line(picture), one_line(name), score_text(seen.scores[0][k].item<double>())};
+      if (seen.probabilities.defined()) row.push_back(score_text(seen.probabilities[0][k].item<double>()));
+      row.push_back(one_line(file.string()));
+      rows.push_back(std::move(row));
     }
     if (options.npy) write_npy(files.file(stem + ".npy"), heat);
   });
+  std::vector<std::string> header = {"picture", "target", "score", "file"};
+  if (!rows.empty() && rows[0].size() > header.size()) header.insert(header.end() - 1, "probability");
+  rows.insert(rows.begin(), header);
   std::cout << table(rows);
-  tell_guess(setup.explainer().vit().structure());
+  setup.tell_notes();
   pictures.check_all_were_used();
 }
 

@@ -4,17 +4,46 @@
 
 namespace legrad::apps {
 
+namespace {
+
+bool needs_words(const TargetOptions& options) {
+  return options.prompts.given() || !options.against.empty() || !options.labels.empty();
+}
+
+}  // namespace
+
 Setup::Setup(const SetupOptions& options, std::optional<ImageSize> images) {
   const Bundle bundle = open_bundle(options.model);
-  const TargetChoice targets = target_choice(options.target);
-  targets.check(bundle);
+  TargetChoice targets = target_choice(options.target);
+  CorrectionChoice correction = correction_choice(options.correction);
   LoadOptions load = load_options(options.model);
-  if (!load.input_size) load.input_size = images;
   use_threads(options.model);
   const QuietStderr quiet;
-  explainer_ =
-      Explainer::load(bundle, {.methods = options.methods, .correction = correction_choice(options.correction)}, load);
+  if (needs_words(options.target) || (correction.needs_empty_prompt(bundle) && !bundle.folder.empty())) {
+    const auto words = TextEncoder::load(bundle, load);
+    ask(words, options.target, targets);
+    if (correction.needs_empty_prompt(bundle)) correction.empty_embedding = words.empty_prompt();
+  }
+  targets.check(bundle);
+  if (!load.input_size) load.input_size = images;
+  explainer_ = Explainer::load(bundle, {.methods = options.methods, .correction = correction}, load);
   targets_ = explainer_->targets(targets);
+}
+
+void Setup::ask(const TextEncoder& words, const TargetOptions& options, TargetChoice& targets) {
+  text_length_ = words.tower().length();
+  const auto& templates = options.prompts.templates;
+  if (options.prompts.given()) {
+    targets.names = read_prompts(options.prompts);
+    prompts_ = words.encode(targets.names, templates);
+    targets.embeddings = prompts_.vectors;
+  }
+  if (!options.against.empty()) targets.against = words.encode(options.against, templates).vectors;
+  if (!options.labels.empty()) {
+    targets.labels = read_lines(options.labels, "file of labels");
+    prompts_ = words.encode(targets.labels, templates.empty() ? words.manifest().templates : templates);
+    targets.label_embeddings = prompts_.vectors;
+  }
 }
 
 Seen Setup::explain(const at::Tensor& images) const {
@@ -25,6 +54,11 @@ Seen Setup::explain(const at::Tensor& images) const {
 LegradResult Setup::by_layer(const at::Tensor& images, const Target& target) const {
   const QuietStderr quiet;
   return explainer_->by_layer(images, target);
+}
+
+void Setup::tell_notes() const {
+  tell_guess(explainer_->vit().structure());
+  tell_cut_off(prompts_, text_length_);
 }
 
 }  // namespace legrad::apps

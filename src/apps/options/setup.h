@@ -8,6 +8,7 @@
 
 #include "apps/options/correction.h"
 #include "apps/options/model.h"
+#include "apps/options/prompts.h"
 #include "apps/options/targets.h"
 
 namespace legrad::apps {
@@ -34,9 +35,17 @@ class Setup {
   /// LeGrad block by block.
   LegradResult by_layer(const at::Tensor& images, const Target& target) const;
 
+  /// Says on stderr what a user should know of the model and the prompts. To be called when a command has done its work,
+  /// so that an error is one line alone.
+  void tell_notes() const;
+
  private:
+  void ask(const TextEncoder& words, const TargetOptions& options, TargetChoice& targets);
+
   std::optional<Explainer> explainer_;
   std::optional<NamedTargets> targets_;
+  EmbeddedPrompts prompts_;
+  int64_t text_length_ = 0;
 };
 
 }  // namespace legrad::apps

@@ -24,14 +24,33 @@ void add_target_options(CLI::App& command, TargetOptions& options) {
                       "Array [d] or [K, d] to compare an embedding model's output with, such as embedded prompts")
           ->option_text("FILE.npy")
           ->group(kGroup);
-  command.add_option("--similarity", options.similarity, "How it is compared: cosine or dot")
+  const auto prompts = add_prompt_options(command, options.prompts, kGroup);
+  command
+      .add_option("--against", options.against,
+                  "Words that prompts are held against: what makes it one of them rather than these; may be repeated")
+      ->option_text("TEXT")
+      ->allow_extra_args(false)
+      ->group(kGroup);
+  CLI::Option* const labels =
+      command
+          .add_option(
+              "--labels", options.labels,
+              "A text file with a class a line, put into the templates [the manifest's]: what --class and --top "
+              "choose among")
+          ->option_text("FILE")
+          ->group(kGroup);
+  labels->excludes(embedding);
+  command
+      .add_option("--similarity", options.similarity,
+                  "How the output is compared with prompts and embeddings: cosine or dot")
       ->option_text("NAME")
       ->check(CLI::IsMember({"cosine", "dot"}))
       ->capture_default_str()
-      ->needs(embedding)
       ->group(kGroup);
   classes->excludes(top)->excludes(embedding);
   top->excludes(embedding);
+  for (CLI::Option* const prompt : prompts)
+    prompt->excludes(classes)->excludes(top)->excludes(embedding)->excludes(labels);
 }
 
 TargetChoice target_choice(const TargetOptions& options) {

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "apps/options/prompts.h"
+
 namespace CLI {
 class App;
 }
@@ -16,6 +18,9 @@ namespace legrad::apps {
 struct TargetOptions {
   std::vector<std::string> classes;
   int64_t top = 0;  ///< 0: not given
+  PromptOptions prompts;
+  std::vector<std::string> against;
+  std::string labels;  ///< a file with a class a line
   std::string text_embedding;
   std::string similarity = "cosine";
 };
