@@ -21,8 +21,8 @@ int main(int argc, char** argv) {
     const auto explainer = legrad::Explainer::load(bundle);
 
     const at::Tensor picture = legrad::read_image(argv[2]);  // [H, W, 3]
-    const auto seen = explainer.explain(legrad::preprocess(picture, explainer),
-                                        {.embeddings = words.vectors, .names = prompts});
+    const auto seen =
+        explainer.explain(legrad::preprocess(picture, explainer), {.embeddings = words.vectors, .names = prompts});
     const at::Tensor heat = legrad::heat_over(picture, seen.maps[0][0], explainer);  // [K, H, W] in [0, 1]
     for (int64_t k = 0; k < heat.size(0); ++k) {
       const std::string file = argv[3] + std::to_string(k) + ".png";

@@ -5,6 +5,7 @@
 #include <legrad/structure.h>
 
 #include <filesystem>
+#include <optional>
 #include <string>
 
 /// Pictures in, overlays out. Link `legrad::image` (OpenCV; no OpenCV header is needed to include this one).
@@ -44,10 +45,25 @@ enum class Colormap { kJet, kViridis, kTurbo };
 /// "jet", "viridis", "turbo", in any case. Throws `InputError` with the known names for another.
 Colormap colormap(const std::string& name);
 
-/// Lays a heatmap [H, W] with values in [0, 1] over RGB bytes [H, W, 3]: alpha * colour + (1 - alpha) * picture.
-/// Returns RGB bytes [H, W, 3]. Throws `InputError` for other shapes or an alpha outside [0, 1].
-at::Tensor overlay(const at::Tensor& image, const at::Tensor& heatmap, Colormap map = Colormap::kJet,
-                   double alpha = 0.5);
+/// How much of an overlay is colour: w * colour + (1 - w) * picture.
+enum class Blend {
+  kHeat,      ///< w = alpha * heat: what is cold stays the picture
+  kConstant,  ///< w = alpha everywhere, as papers draw it
+};
+
+/// "heat", "constant", in any case. Throws `InputError` for another.
+Blend blend(const std::string& name);
+
+/// What an overlay looks like.
+struct OverlayStyle {
+  Colormap colormap = Colormap::kJet;
+  Blend blend = Blend::kHeat;
+  std::optional<double> alpha = {};  ///< in [0, 1]; default: 0.8 for `kHeat`, 0.5 for `kConstant`
+};
+
+/// Lays a heatmap [H, W] with values in [0, 1] over RGB bytes [H, W, 3]. Returns RGB bytes [H, W, 3]. Throws
+/// `InputError` for other shapes or an alpha outside [0, 1].
+at::Tensor overlay(const at::Tensor& image, const at::Tensor& heatmap, const OverlayStyle& style = {});
 
 /// Writes RGB bytes [H, W, 3] in the format of the file's extension (.png, .jpg, ...). The file appears whole or not at
 /// all. Throws `InputError`.

@@ -52,7 +52,18 @@ Colormap colormap(const std::string& name) {
   throw InputError("unknown colour map '" + name + "'; choose jet, viridis or turbo");
 }
 
-at::Tensor overlay(const at::Tensor& image, const at::Tensor& heatmap, Colormap map, double alpha) {
+Blend blend(const std::string& name) {
+  const std::string lower = io::lower_case(name);
+  if (lower == "heat") {
+    return Blend::kHeat;
+  }
+  if (lower == "constant") {
+    return Blend::kConstant;
+  }
+  throw InputError("unknown blend '" + name + "'; choose heat or constant");
+}
+
+at::Tensor overlay(const at::Tensor& image, const at::Tensor& heatmap, const OverlayStyle& style) {
   const at::Tensor picture = image::checked_image(image, "overlay");
   if (!heatmap.defined() || heatmap.dim() != 2 || heatmap.size(0) != picture.size(0) ||
       heatmap.size(1) != picture.size(1)) {
@@ -60,19 +71,29 @@ at::Tensor overlay(const at::Tensor& image, const at::Tensor& heatmap, Colormap 
                               picture.size(1), "], got ",
                               heatmap.defined() ? c10::str(heatmap.sizes()) : "an undefined tensor"));
   }
+  const bool by_heat = style.blend == Blend::kHeat;
+  const double alpha = style.alpha.value_or(by_heat ? 0.8 : 0.5);
   if (!(alpha >= 0 && alpha <= 1)) {
     throw InputError(c10::str("overlay: alpha must lie in [0, 1], got ", alpha));
   }
   const at::Tensor heat = heat_bytes(heatmap);
   const int rows = static_cast<int>(picture.size(0));
   const int columns = static_cast<int>(picture.size(1));
+  const cv::Mat bytes(rows, columns, CV_8UC1, heat.data_ptr());
   cv::Mat colour;
-  cv::applyColorMap(cv::Mat(rows, columns, CV_8UC1, heat.data_ptr()), colour, opencv_colormap(map));
+  cv::applyColorMap(bytes, colour, opencv_colormap(style.colormap));
   cv::cvtColor(colour, colour, cv::COLOR_BGR2RGB);
 
   at::Tensor result = at::empty_like(picture);
   cv::Mat blended(rows, columns, CV_8UC3, result.data_ptr());
-  cv::addWeighted(colour, alpha, cv::Mat(rows, columns, CV_8UC3, picture.data_ptr()), 1 - alpha, 0, blended);
+  const cv::Mat below(rows, columns, CV_8UC3, picture.data_ptr());
+  if (!by_heat) {
+    cv::addWeighted(colour, alpha, below, 1 - alpha, 0, blended);
+    return result;
+  }
+  cv::Mat weight;
+  bytes.convertTo(weight, CV_32F, alpha / 255);
+  cv::blendLinear(colour, below, weight, 1 - weight, blended);
   return result;
 }
 

@@ -78,8 +78,10 @@ TEST_F(Explain, ColoursAsAsked) {
   succeeds(explain({"--class", "0", "--alpha", "0"}));
   const std::string file = path("out/scene-" + bundle().labels[0] + ".png");
   EXPECT_TRUE(at::equal(read_image(file), scene()));
-  succeeds(explain({"--class", "0", "--alpha", "1", "--colormap", "Viridis", "--npy"}));
-  EXPECT_TRUE(at::equal(read_image(file), overlay(scene(), read_npy(path("out/scene.npy"))[0], Colormap::kViridis, 1)));
+  succeeds(explain({"--class", "0", "--alpha", "1", "--blend", "constant", "--colormap", "Viridis", "--npy"}));
+  const at::Tensor heat = read_npy(path("out/scene.npy"))[0];
+  const OverlayStyle style = {.colormap = Colormap::kViridis, .blend = Blend::kConstant, .alpha = 1};
+  EXPECT_TRUE(at::equal(read_image(file), overlay(scene(), heat, style)));
 }
 
 TEST_F(Explain, TakesABareFileWithMeanAndStd) {

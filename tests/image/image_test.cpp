@@ -328,23 +328,40 @@ TEST(OnPicture, PutsTheMapWhereTheCropWas) {
   EXPECT_EQ(heat.count_nonzero().item<int64_t>(), 10 * 10);
 }
 
+OverlayStyle constant(Colormap map, double alpha) {
+  return {.colormap = map, .blend = Blend::kConstant, .alpha = alpha};
+}
+
 TEST(Overlay, BlendsColourAndPicture) {
   const at::Tensor image = at::full({1, 2, 3}, 100).to(at::kByte);
   const at::Tensor heat = at::tensor({0.0, 1.0}).view({1, 2});
-  EXPECT_TRUE(at::equal(overlay(image, heat, Colormap::kJet, 0), image));
-  const at::Tensor jet = overlay(image, heat, Colormap::kJet, 1);
+  EXPECT_TRUE(at::equal(overlay(image, heat, constant(Colormap::kJet, 0)), image));
+  const at::Tensor jet = overlay(image, heat, constant(Colormap::kJet, 1));
   EXPECT_TRUE(at::equal(jet[0][0], pixel({0, 0, 128})));  // cold is blue, hot is red
   EXPECT_TRUE(at::equal(jet[0][1], pixel({128, 0, 0})));
-  EXPECT_TRUE(at::equal(overlay(image, heat, Colormap::kJet, 0.5)[0][0], pixel({50, 50, 114})));
+  EXPECT_TRUE(at::equal(overlay(image, heat, {.blend = Blend::kConstant})[0][0], pixel({50, 50, 114})));
+}
+
+TEST(Overlay, LeavesThePictureWhereItIsCold) {
+  const at::Tensor image = at::full({1, 3, 3}, 100).to(at::kByte);
+  const at::Tensor heat = at::tensor({0.0, 0.2, 1.0}).view({1, 3});
+  const at::Tensor drawn = overlay(image, heat, {.alpha = 0.5});
+  EXPECT_TRUE(at::equal(drawn[0][0], pixel({100, 100, 100})));
+  EXPECT_LE(largest_difference(drawn[0][1], pixel({90, 98, 116})), 1);  // a tenth of (0, 76, 255)
+  EXPECT_LE(largest_difference(drawn[0][2], pixel({114, 50, 50})), 1);  // half of (128, 0, 0)
+  EXPECT_TRUE(at::equal(overlay(image, heat), overlay(image, heat, {.alpha = 0.8})));
+  EXPECT_EQ(blend("Heat"), Blend::kHeat);
+  EXPECT_EQ(blend("constant"), Blend::kConstant);
+  EXPECT_TRUE(contains(message_of<InputError>([] { blend("soft"); }), "heat or constant"));
 }
 
 TEST(Overlay, KnowsThreeColourMaps) {
   const at::Tensor image = at::zeros({1, 2, 3}, at::kByte);
   const at::Tensor heat = at::tensor({0.0, 1.0}).view({1, 2});
-  const at::Tensor viridis = overlay(image, heat, Colormap::kViridis, 1);
+  const at::Tensor viridis = overlay(image, heat, constant(Colormap::kViridis, 1));
   EXPECT_LE(largest_difference(viridis[0][0], pixel({68, 1, 84})), 1);
   EXPECT_LE(largest_difference(viridis[0][1], pixel({253, 231, 37})), 1);
-  EXPECT_LE(largest_difference(overlay(image, heat, Colormap::kTurbo, 1)[0][1], pixel({122, 4, 3})), 1);
+  EXPECT_LE(largest_difference(overlay(image, heat, constant(Colormap::kTurbo, 1))[0][1], pixel({122, 4, 3})), 1);
   EXPECT_EQ(colormap("JET"), Colormap::kJet);
   EXPECT_EQ(colormap("viridis"), Colormap::kViridis);
   EXPECT_EQ(colormap("Turbo"), Colormap::kTurbo);
@@ -364,10 +381,7 @@ TEST(Overlay, RefusesOtherShapesAndWeights) {
   message_of<InputError>([&] { overlay(image, at::rand({1, 4, 6})); });
   message_of<InputError>([&] { overlay(image.to(at::kFloat), at::rand({4, 6})); });
   for (const double alpha : {-0.1, 1.1, std::numeric_limits<double>::quiet_NaN()}) {
-    EXPECT_TRUE(contains(message_of<InputError>([&] {
-                           overlay(image, at::rand({4, 6}), Colormap::kJet, alpha);
-                         }),
-                         "alpha"));
+    EXPECT_TRUE(contains(message_of<InputError>([&] { overlay(image, at::rand({4, 6}), {.alpha = alpha}); }), "alpha"));
   }
 }
 

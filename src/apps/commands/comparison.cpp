@@ -36,7 +36,7 @@ void Comparison::add(const std::string& file, const at::Tensor& picture) {
 
 at::Tensor Comparison::drawn(const at::Tensor& picture, const at::Tensor& map) const {
   const at::Tensor heat = heat_over(picture, map, setup_.explainer());
-  return overlay(picture, heat, colormap(options_.overlay.colormap), options_.overlay.alpha);
+  return overlay(picture, heat, style(options_.overlay));
 }
 
 void Comparison::add_methods(const std::string& file, const at::Tensor& picture, const Seen& seen) {

@@ -26,7 +26,7 @@ void explain_pictures(const ExplainOptions& options) {
     for (int64_t k = 0; k < heat.size(0); ++k) {
       const std::string& name = seen.names[0][static_cast<size_t>(k)];
       const std::filesystem::path file = files.overlay(stem, name);
-      write_image(file, overlay(image, heat[k], colormap(options.overlay.colormap), options.overlay.alpha));
+      write_image(file, overlay(image, heat[k], style(options.overlay)));
       std::vector<std::string> row = {one_line(picture), one_line(name), score_text(seen.scores[0][k].item<double>())};
       if (seen.probabilities.defined()) row.push_back(score_text(seen.probabilities[0][k].item<double>()));
       row.push_back(one_line(file.string()));
