@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Draw the README's two figures with the program: docs/where-it-looks.png and docs/comparison.png.
+"""Draw the README's figures with the program: docs/where-it-looks.png and docs/comparison.png, and docs/photographs.png with
+--clip and --photographs.
 
-The program draws every heatmap; this puts the overlays of a few scenes side by side, with their classes above.
+The program draws every heatmap; this puts the overlays of a few pictures side by side, with their classes above.
 """
 
 from __future__ import annotations
@@ -13,12 +14,17 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-SIDE = 240  # pixels of a picture
+WIDTH = 240  # pixels of a picture
 GAP = 8
 HEADING = 38
-ROWS = {
+SCENES = {
     "scene-03.png": ["elephant", "car", "strawberry"],
     "scene-08.png": ["doughnut", "gift", "tree"],
+}
+PHOTOGRAPHS = {
+    "coffee.png": ["cup", "spoon"],
+    "astronaut.png": ["person", "banner"],
+    "chelsea.png": ["cat", "pillow"],
 }
 
 
@@ -29,21 +35,30 @@ def explained(program: Path, model: Path, scene: Path, classes: list[str], out: 
         [program, "explain", "--model", model, "--image", scene, "--out", out, *wanted],
         check=True, stdout=subprocess.DEVNULL)
     files = [scene, *(out / f"{scene.stem}-{name}.png" for name in classes)]
-    return [Image.open(file).convert("RGB").resize((SIDE, SIDE), Image.Resampling.LANCZOS) for file in files]
+    pictures = [Image.open(file).convert("RGB") for file in files]
+    height = round(WIDTH * pictures[0].height / pictures[0].width)
+    return [picture.resize((WIDTH, height), Image.Resampling.LANCZOS) for picture in pictures]
 
 
-def where_it_looks(program: Path, model: Path, scenes: Path, font: ImageFont.FreeTypeFont) -> Image.Image:
-    columns = 1 + max(len(classes) for classes in ROWS.values())
-    figure = Image.new("RGB", (columns * (SIDE + GAP), len(ROWS) * (SIDE + HEADING) + GAP), "white")
-    draw = ImageDraw.Draw(figure)
-    for row, (scene, classes) in enumerate(ROWS.items()):
+def where_it_looks(
+        program: Path, model: Path, folder: Path, wanted: dict[str, list[str]], font: ImageFont.FreeTypeFont) -> Image.Image:
+    """A row for each picture, a column for each of its classes."""
+    rows = []
+    for name, classes in wanted.items():
         with tempfile.TemporaryDirectory() as out:
-            pictures = explained(program, model, scenes / scene, classes, Path(out))
-        top = row * (SIDE + HEADING) + HEADING
-        for column, (picture, heading) in enumerate(zip(pictures, ["input", *classes], strict=True)):
-            left = column * (SIDE + GAP) + GAP
+            rows.append((["input", *classes], explained(program, model, folder / name, classes, Path(out))))
+    columns = max(len(headings) for headings, _ in rows)
+    height = sum(pictures[0].height + HEADING for _, pictures in rows)
+    figure = Image.new("RGB", (columns * (WIDTH + GAP) + GAP, height + GAP), "white")
+    draw = ImageDraw.Draw(figure)
+    top = 0
+    for headings, pictures in rows:
+        top += HEADING
+        for column, (picture, heading) in enumerate(zip(pictures, headings, strict=True)):
+            left = column * (WIDTH + GAP) + GAP
             figure.paste(picture, (left, top))
-            draw.text((left + SIDE / 2, top - HEADING / 2), heading, fill="black", font=font, anchor="mm")
+            draw.text((left + WIDTH / 2, top - HEADING / 2), heading, fill="black", font=font, anchor="mm")
+        top += pictures[0].height
     return figure
 
 
@@ -52,14 +67,19 @@ def main() -> None:
     parser.add_argument("--program", type=Path, default=Path("build/bin/legrad"))
     parser.add_argument("--model", type=Path, default=Path("models/emoji-vit"))
     parser.add_argument("--scenes", type=Path, default=Path("examples/scenes"))
+    parser.add_argument("--clip", type=Path, help="folder of a CLIP with the 171 classes of COCO-Stuff as labels")
+    parser.add_argument("--photographs", type=Path, help="folder with scikit-image's coffee, astronaut and chelsea")
     parser.add_argument("--out", type=Path, default=Path("docs"))
     parser.add_argument("--font", default="DejaVuSans.ttf", help="a TrueType font for the headings")
     options = parser.parse_args()
 
     options.out.mkdir(parents=True, exist_ok=True)
     font = ImageFont.truetype(options.font, 18)
-    figure = where_it_looks(options.program, options.model, options.scenes, font)
+    figure = where_it_looks(options.program, options.model, options.scenes, SCENES, font)
     figure.save(options.out / "where-it-looks.png", optimize=True)
+    if options.clip and options.photographs:
+        figure = where_it_looks(options.program, options.clip, options.photographs, PHOTOGRAPHS, font)
+        figure.save(options.out / "photographs.png", optimize=True)
     subprocess.run(
         [options.program, "compare", "--model", options.model, "--image", options.scenes / "scene-03.png",
          "--class", "car", "--class", "elephant", "--cell", "150", "--out", options.out / "comparison.png"],
