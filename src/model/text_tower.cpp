@@ -70,9 +70,9 @@ std::shared_ptr<TextNetwork> build(const graph::Source& source, int64_t batch, i
   constexpr int64_t kTexts = 5;
   const auto texts = example_texts(kTexts, length, network->vocabulary, options.device);
   const auto embeddings = network->run(texts);
-  for (const auto& [ids, made] : {std::pair(texts.narrow(0, 0, batch), embeddings.narrow(0, 0, batch)),
-                                  std::pair(texts.narrow(0, kTexts - batch, batch),
-                                            embeddings.narrow(0, kTexts - batch, batch))}) {
+  for (const auto& [ids, made] :
+       {std::pair(texts.narrow(0, 0, batch), embeddings.narrow(0, 0, batch)),
+        std::pair(texts.narrow(0, kTexts - batch, batch), embeddings.narrow(0, kTexts - batch, batch))}) {
     const auto own = graph::run_as_it_stands(source, ids, options);
     if (own && !agree(made, *own)) {
       throw ModelError("the text tower taken apart does not give what the file itself gives", Reason::kNotReproduced);
@@ -123,8 +123,8 @@ at::Tensor TextTower::encode(const at::Tensor& ids) const {
   const bool fits = ids.defined() && ids.dim() == 2 && ids.size(0) > 0 && ids.size(1) == length();
   if (!fits || !c10::isIntegralType(ids.scalar_type(), /*includeBool=*/false)) {
     std::ostringstream text;
-    text << "ids of shape " << (ids.defined() ? ids.sizes() : at::IntArrayRef{}) << "; the text tower takes integers [K, "
-         << length() << "]";
+    text << "ids of shape " << (ids.defined() ? ids.sizes() : at::IntArrayRef{})
+         << "; the text tower takes integers [K, " << length() << "]";
     throw InputError(text.str());
   }
   const auto host = ids.detach().to(at::kCPU, at::kLong);
