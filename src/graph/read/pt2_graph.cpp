@@ -227,8 +227,9 @@ class GraphReader {
     define_outputs(node.at("outputs"), made);
   }
 
-  // What stood in a block `with torch.no_grad()` or `with torch.autocast(..., enabled=False)`, as a graph of its own with
-  // names of its own. Its nodes join the others. Where no gradient leads through it, none shall lead through its outputs.
+  // What stood in a block `with torch.no_grad()` or `with torch.autocast(..., enabled=False)`, as a graph of its own
+  // with names of its own. Its nodes join the others. Where no gradient leads through it, none shall lead through its
+  // outputs.
   void read_wrapped(const json& node, const std::string& target) {
     const auto& inputs = node.at("inputs");
     const size_t flag_at = target == kGradientsSet ? 0 : 2;
