@@ -56,6 +56,14 @@ TEST_F(TokenizerTest, FindsSpecialTokensAfterCleaning) {
   EXPECT_EQ(tokenizer(rules).encode("low<S>!").ids, (Ids{kFirstMerge + 1, 600, last('!')}));
 }
 
+TEST_F(TokenizerTest, SkipsTheMarkThatIsIotasOtherCase) {
+  TextRules rules;
+  EXPECT_EQ(tokenizer(rules).encode("!\u0345?").ids,
+            (Ids{last('!'), last('?')}));  // as open_clip, without regard to case
+  rules.special.found_in = SpecialTokens::FoundIn::kRaw;
+  EXPECT_EQ(tokenizer(rules).encode("!\u0345?").pieces, (std::vector<std::string>{"!", "Í", "ħ", "?</w>"}));
+}
+
 TEST_F(TokenizerTest, FindsSpecialTokensBeforeCleaning) {
   TextRules rules;
   rules.lower = LowerCase::kHuggingFace;
