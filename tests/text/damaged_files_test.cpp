@@ -28,6 +28,7 @@ using testing::contains;
 using testing::field;
 using testing::message_of;
 using testing::piece;
+using testing::table;
 
 const fs::path kData = LEGRAD_TEST_DATA "/text";
 constexpr const char* kPrompt = "a photo of 2 cats, ΟΔΟΣ <b>été</b> 😀  \ufb01 K\u0301";
@@ -142,21 +143,6 @@ TEST_F(DamagedFilesTest, SentencePiecesMustFitEachOther) {
   EXPECT_TRUE(contains(refusal("sentencepiece", good + field(3, field(2, "abc"))), "table of characters"));
 }
 
-/// A trie of one step, 'a' to the string at `place`, before `strings`.
-std::string table(uint32_t place, const std::string& strings) {
-  std::vector<uint32_t> units(512, 0);
-  constexpr uint32_t kRootOffset = 1;
-  units[0] = kRootOffset << 10;
-  const uint32_t node = kRootOffset ^ 'a';
-  units[node] = 1U << 10 | 1U << 8 | 'a';  // offset 1, has a value
-  units[node ^ 1] = 1U << 31 | place;
-  std::string bytes = {'\0', '\x08', '\0', '\0'};
-  for (const uint32_t unit : units) {
-    for (int shift = 0; shift < 32; shift += 8) bytes += static_cast<char>(unit >> shift & 0xFF);
-  }
-  return bytes + strings;
-}
-
 TEST_F(DamagedFilesTest, TablesOfCharactersStayWithinBounds) {
   const std::string pieces = piece("<unk>", 2) + piece("b", 1) + piece("\u2581", 1) + piece("a", 1);
   const auto pieces_of_a = [&](const std::string& table) {
@@ -164,7 +150,9 @@ TEST_F(DamagedFilesTest, TablesOfCharactersStayWithinBounds) {
   };
   EXPECT_EQ(pieces_of_a(table(0, "b\0"s)), (std::vector<std::string>{"\u2581", "b"}));
   EXPECT_EQ(pieces_of_a(table(2, "b\0bb\0"s)), (std::vector<std::string>{"\u2581", "b", "b"}));
-  EXPECT_EQ(pieces_of_a(table(1000, "b\0"s)), (std::vector<std::string>{"\u2581", "a"}));  // no such string
+  EXPECT_EQ(pieces_of_a(table(1000, "b\0"s)), (std::vector<std::string>{"\u2581", "a"}));         // no such string
+  EXPECT_EQ(pieces_of_a(table(0, "b\0"s, 1U << 20)), (std::vector<std::string>{"\u2581", "a"}));  // no such units
+  EXPECT_EQ(pieces_of_a(table(0, "b\0"s, 1, 1U << 20)), (std::vector<std::string>{"\u2581", "a"}));
   EXPECT_THROW(pieces_of_a(table(0, "\xff\0"s)), ModelError);
   EXPECT_THROW(pieces_of_a(table(0, "b"s)), ModelError);  // no end
   // A million letters for each one: more than any table of Unicode's makes.

@@ -81,6 +81,13 @@ TEST_F(SentencePieceTest, UserDefinedPiecesStayWhole) {
   EXPECT_EQ(pieces(kBpe + model, "abb"), (Pieces{"a", "bb"}));
 }
 
+TEST_F(SentencePieceTest, CharactersAreReplacedButInUserDefinedPieces) {
+  const std::string model = field(3, field(2, table(0, std::string("b\0", 2))) + std::string("\x18\0", 2)) +
+                            piece("a", kNormal) + piece("b", kNormal);
+  EXPECT_EQ(pieces(model, "aba"), (Pieces{"b", "b", "b"}));
+  EXPECT_EQ(pieces(model + piece("ab", kUserDefined), "aba"), (Pieces{"ab", "b"}));
+}
+
 TEST_F(SentencePieceTest, UnusedPiecesAreCutAgain) {
   const std::string model = kNoPrefix + piece("a", kNormal, -1) + piece("b", kNormal, -1) + piece("ab", kUnused, -1) +
                             piece("aba", kNormal, -1);
