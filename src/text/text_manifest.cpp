@@ -147,12 +147,13 @@ TextManifest manifest(const fs::path& folder, const nlohmann::json& document) {
       result.checks.push_back({check.string("prompt"), check.integers("ids", 0, kMostId)});
     }
   }
-  const bool only_for_bpe = !result.merges.empty() || !result.rules.special.ids.empty();
-  if (result.kind == TextManifest::Kind::kSentencePiece && only_for_bpe) {
-    throw ModelError(
-        "with a tokenizer of kind \"sentencepiece\" fields 'text.tokenizer.merges' and 'text.special' must be "
-        "left out",
-        Reason::kDamaged);
+  if (result.kind == TextManifest::Kind::kSentencePiece && !result.merges.empty()) {
+    tokenizer.fail("merges", "left out: a tokenizer of kind \"sentencepiece\" is one file");
+  }
+  const SpecialTokens& special = result.rules.special;
+  if (result.kind == TextManifest::Kind::kSentencePiece && !special.ids.empty() &&
+      special.found_in != SpecialTokens::FoundIn::kRaw) {
+    text.object("special").fail("found_in", "\"raw\" for a tokenizer of kind \"sentencepiece\"");
   }
   return result;
 }

@@ -104,11 +104,15 @@ TEST_F(SentencePieceTest, SpacesAreCollapsedAndMarked) {
   EXPECT_EQ(pieces(model + as_it_is, " a  "), (Pieces{"\u2581", "a", "\u2581", "\u2581"}));
 }
 
-TEST_F(SentencePieceTest, TakesNoSpecialTokens) {
-  TextRules rules;
-  rules.special.ids = {{"</s>", 1}};
-  const auto read = [&] { Tokenizer::sentencepiece(folder_ / "spiece.model", rules); };
-  EXPECT_TRUE(contains(message_of<InputError>(read), "CLIP's BPE only"));
+TEST_F(SentencePieceTest, FindsSpecialTokensInTheRawPrompt) {
+  folder_.write("spiece.model", piece("<unk>", kUnknown) + piece("a", kNormal) + piece("\u2581", kNormal));
+  const auto read = [&](SpecialTokens::FoundIn found_in) {
+    TextRules rules;
+    rules.special = {found_in, {{"</s>", 7}}};
+    return Tokenizer::sentencepiece(folder_ / "spiece.model", rules);
+  };
+  EXPECT_EQ(read(SpecialTokens::FoundIn::kRaw).encode("a</s>a").pieces, (Pieces{"\u2581", "a", "</s>", "\u2581", "a"}));
+  EXPECT_TRUE(contains(message_of<InputError>([&] { read(SpecialTokens::FoundIn::kCleaned); }), "raw prompt only"));
 }
 
 }  // namespace

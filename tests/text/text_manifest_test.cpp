@@ -93,7 +93,9 @@ TEST_F(TextManifestTest, NamesTheFieldThatIsWrong) {
   EXPECT_TRUE(contains(refused("/keep_end", "yes"), "'text.keep_end' must be true or false"));
   EXPECT_TRUE(contains(refused("/tokenizer", "bpe.txt"), "'text.tokenizer'"));
   EXPECT_TRUE(contains(refused("/tokenizer/kind", "wordpiece"), "\"sentencepiece\""));
-  EXPECT_TRUE(contains(refused("/tokenizer/kind", "sentencepiece"), "must be left out"));
+  EXPECT_TRUE(contains(refused("/tokenizer/kind", "sentencepiece"), "'text.special.found_in' must be \"raw\""));
+  text_["tokenizer"]["merges"] = "bpe.txt";
+  EXPECT_TRUE(contains(refused("/tokenizer/kind", "sentencepiece"), "'text.tokenizer.merges' must be left out"));
   EXPECT_TRUE(contains(refused("/special/found_in", "text"), "'text.special.found_in'"));
   EXPECT_TRUE(contains(refused("/special/tokens", json::array()), "'text.special.tokens'"));
   EXPECT_TRUE(contains(refused("/special/tokens/<x>", "1"), "'text.special.tokens.<x>'"));
