@@ -13,7 +13,7 @@ namespace legrad {
 namespace text {
 namespace {
 
-constexpr size_t kMostBytes = size_t{256} << 10;
+constexpr size_t kMostBytes = size_t{64} << 10;
 
 std::u32string stripped(std::u32string_view text) {
   while (!text.empty() && is_python_space(text.front())) {

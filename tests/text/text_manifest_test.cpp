@@ -101,6 +101,10 @@ TEST_F(TextManifestTest, NamesTheFieldThatIsWrong) {
   EXPECT_TRUE(contains(refused("/special/tokens/<x>", "1"), "'text.special.tokens.<x>'"));
   EXPECT_TRUE(contains(refused("/checks", json::array({"a cat"})), "'text.checks[0]'"));
   EXPECT_TRUE(contains(refused("/checks/0/ids", "1"), "'text.checks[0].ids'"));
+  EXPECT_TRUE(contains(refused("/checks", json::array_t(101, text_["checks"][0])), "at most 100"));
+  json many;
+  for (int i = 0; i < 1025; ++i) many["<" + std::to_string(i) + ">"] = i;
+  EXPECT_TRUE(contains(refused("/special/tokens", many), "1025 special tokens"));
 }
 
 TEST_F(TextManifestTest, ReadsNoFileOutsideItsFolder) {
