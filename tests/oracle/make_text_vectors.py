@@ -16,6 +16,7 @@ import json
 import pathlib
 import random
 import shutil
+import sys
 import types
 
 import ftfy
@@ -27,6 +28,9 @@ import transformers.convert_slow_tokenizer
 from transformers.models.siglip.tokenization_siglip import SiglipTokenizer
 
 import text_strings
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools"))
+import sentencepiece_model  # noqa: E402
 
 DATA = pathlib.Path(__file__).resolve().parents[1] / "data" / "text"
 LENGTH = 77
@@ -193,11 +197,16 @@ def pieces_of(model):
     return [(processor.id_to_piece(number), processor.get_score(number)) for number in range(processor.get_piece_size())]
 
 
+def converted(tokenizer):
+    """The SentencePiece model that tools/sentencepiece_model.py makes of what transformers would publish."""
+    return sentencepiece_model.convert(json.loads(tokenizer.backend_tokenizer.to_str()))
+
+
 def t5_case(folder, model):
     """open_clip's SigLIP: its cleaning, then transformers' T5Tokenizer, which is Hugging Face's own Unigram."""
-    text, _ = sentencepiece_case(folder, model, CANONICAL["open_clip"])
     normalizer = dict(proto_fields(model))[3]
     tokenizer = transformers.T5Tokenizer(vocab=pieces_of(model), _spm_precompiled_charsmap=dict(proto_fields(normalizer))[2], extra_ids=0)
+    text, _ = sentencepiece_case(folder, converted(tokenizer), CANONICAL["open_clip"])
 
     def ids(prompt):
         cleaned = open_clip_canonical(prompt)
@@ -208,10 +217,10 @@ def t5_case(folder, model):
 
 def siglip2_case(folder, model):
     """transformers' SigLIP 2: Hugging Face's own BPE with byte fallback."""
-    text, _ = sentencepiece_case(folder, model, ([], "huggingface"))
     vocabulary = {piece: number for number, (piece, _) in enumerate(pieces_of(model))}
     merges = transformers.convert_slow_tokenizer.generate_merges(vocabulary, dict(pieces_of(model)))
     tokenizer = transformers.Siglip2Tokenizer(vocab=vocabulary, merges=merges)
+    text, _ = sentencepiece_case(folder, converted(tokenizer), ([], "huggingface"))
     text["special"] = {"found_in": "raw", "tokens": {name: vocabulary[name] for name in ("<pad>", "<eos>", "<bos>", "<unk>")}}
     end = vocabulary["<eos>"]
 
