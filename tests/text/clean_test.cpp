@@ -107,6 +107,11 @@ TEST(CleanTest, RefusesWhatIsNoText) {
     EXPECT_TRUE(contains(refused(bytes), "UTF-8"));
   }
   EXPECT_TRUE(contains(refused("a\0b"s), "NUL"));
+  try {
+    clean_text("\xff", {});
+  } catch (const Error& error) {
+    EXPECT_EQ(error.reason(), Reason::kNotText);
+  }
   EXPECT_TRUE(contains(refused(std::string(10 << 20, 'a')), "10485760 bytes"));
   EXPECT_EQ(clean_text(std::string(64 << 10, 'a'), {}).size(), size_t{64} << 10);
 }
