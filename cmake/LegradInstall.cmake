@@ -1,10 +1,10 @@
-# Install rules and the package config: find_package(legrad CONFIG [COMPONENTS image]). Two install components:
+# Install rules and the package config: find_package(legrad CONFIG [COMPONENTS image text]). Two install components:
 # `development` (libraries, headers, package config) and `programs`.
 include(CMakePackageConfigHelpers)
 
 set(config_folder ${CMAKE_INSTALL_LIBDIR}/cmake/legrad)
 
-# One export set a library, so that who does not ask for `image` needs no OpenCV.
+# One export set a library, so that who does not ask for `image` needs no OpenCV, and for `text` no ICU.
 install(TARGETS legrad EXPORT legradTargets
   COMPONENT development
   INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
@@ -13,13 +13,20 @@ if(LEGRAD_WITH_OPENCV)
   install(TARGETS legrad_image EXPORT legradImageTargets COMPONENT development)
   install(EXPORT legradImageTargets NAMESPACE legrad:: DESTINATION ${config_folder} COMPONENT development)
 endif()
+if(LEGRAD_WITH_ICU)
+  install(TARGETS legrad_text EXPORT legradTextTargets COMPONENT development)
+  install(EXPORT legradTextTargets NAMESPACE legrad:: DESTINATION ${config_folder} COMPONENT development)
+endif()
 if(NOT LEGRAD_WITH_OPENCV)
   set(without_image REGEX "/legrad/image(\\.h|/)" EXCLUDE)
+endif()
+if(NOT LEGRAD_WITH_ICU)
+  set(without_text REGEX "/legrad/text(\\.h|/)" EXCLUDE)
 endif()
 install(DIRECTORY include/legrad
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
   COMPONENT development
-  FILES_MATCHING PATTERN "*.h" ${without_image})
+  FILES_MATCHING PATTERN "*.h" ${without_image} ${without_text})
 
 configure_package_config_file(cmake/legradConfig.cmake.in ${PROJECT_BINARY_DIR}/legradConfig.cmake
   INSTALL_DESTINATION ${config_folder})

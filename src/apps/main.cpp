@@ -12,6 +12,7 @@
 #include "apps/commands/explain.h"
 #include "apps/commands/inspect.h"
 #include "apps/commands/methods.h"
+#include "apps/commands/tokenize.h"
 #include "apps/help.h"
 #include "apps/hints.h"
 #include "apps/terminal.h"
@@ -54,11 +55,14 @@ int run(int argc, char** argv) {
   program.formatter(legrad::apps::help_formatter());  // subcommands inherit it
   program.set_version_flag("--version", "legrad " LEGRAD_VERSION, "Print the version and exit");
   program.require_subcommand(1);
-  program.footer("Try: legrad explain --help, legrad compare --help, legrad inspect --help, legrad methods");
+  program.footer(
+      "Try: legrad explain --help, legrad compare --help, legrad inspect --help, legrad methods, legrad "
+      "tokenize --help");
   legrad::apps::add_explain(program);
   legrad::apps::add_compare(program);
   legrad::apps::add_inspect(program);
   legrad::apps::add_methods(program);
+  legrad::apps::add_tokenize(program);
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

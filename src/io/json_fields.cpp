@@ -50,6 +50,15 @@ int64_t JsonFields::integer(const char* field) const {
   return found.get<int64_t>();
 }
 
+bool JsonFields::boolean(const char* field) const {
+  constexpr const char* kExpected = "true or false";
+  const json& found = value(field, kExpected);
+  if (!found.is_boolean()) {
+    fail(field, kExpected);
+  }
+  return found.get<bool>();
+}
+
 std::vector<std::string> JsonFields::strings(const char* field) const {
   constexpr const char* kExpected = "a list of strings";
   const json& found = value(field, kExpected);
@@ -99,8 +108,49 @@ std::vector<int64_t> JsonFields::sizes(const char* field, size_t count, int64_t 
   return sizes;
 }
 
+std::vector<int64_t> JsonFields::integers(const char* field, int64_t least, int64_t most) const {
+  const std::string expected = "a list of integers from " + std::to_string(least) + " to " + std::to_string(most);
+  const json& found = value(field, expected.c_str());
+  if (!found.is_array()) {
+    fail(field, expected);
+  }
+  std::vector<int64_t> integers;
+  integers.reserve(found.size());
+  for (const json& item : found) {
+    if (!item.is_number_integer() || item.get<int64_t>() < least || item.get<int64_t>() > most) {
+      fail(field, expected);
+    }
+    integers.push_back(item.get<int64_t>());
+  }
+  return integers;
+}
+
 JsonFields JsonFields::object(const char* field) const {
   return {value(field, "a JSON object, {...}"), name_.empty() ? field : name_ + "." + field};
+}
+
+std::vector<JsonFields> JsonFields::objects(const char* field) const {
+  constexpr const char* kExpected = "a list of JSON objects, [{...}]";
+  const json& found = value(field, kExpected);
+  if (!found.is_array()) {
+    fail(field, kExpected);
+  }
+  std::vector<JsonFields> objects;
+  objects.reserve(found.size());
+  for (const json& item : found) {
+    objects.emplace_back(item,
+                         (name_.empty() ? field : name_ + "." + field) + "[" + std::to_string(objects.size()) + "]");
+  }
+  return objects;
+}
+
+std::vector<std::string> JsonFields::names() const {
+  std::vector<std::string> names;
+  names.reserve(object_.size());
+  for (const auto& item : object_.items()) {
+    names.push_back(item.key());
+  }
+  return names;
 }
 
 }  // namespace legrad::io

@@ -17,12 +17,18 @@ class JsonFields {
   bool has(const char* field) const;
   std::string string(const char* field) const;
   int64_t integer(const char* field) const;
+  bool boolean(const char* field) const;
   std::vector<std::string> strings(const char* field) const;
   /// Exactly `count` finite numbers.
   std::vector<double> numbers(const char* field, size_t count) const;
   /// Exactly `count` integers in [1, `most`].
   std::vector<int64_t> sizes(const char* field, size_t count, int64_t most) const;
+  /// Any number of integers in [`least`, `most`].
+  std::vector<int64_t> integers(const char* field, int64_t least, int64_t most) const;
   JsonFields object(const char* field) const;
+  std::vector<JsonFields> objects(const char* field) const;
+  /// The names of all fields there are.
+  std::vector<std::string> names() const;
 
   /// Throws `ModelError`: `field` must be `expected`.
   [[noreturn]] void fail(const char* field, const std::string& expected) const;

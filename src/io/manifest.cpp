@@ -3,8 +3,8 @@
 #include <legrad/error.h>
 
 #include <algorithm>
-#include <system_error>
 
+#include "io/file_in.h"
 #include "io/json_fields.h"
 #include "io/parse_json.h"
 #include "io/read_file.h"
@@ -50,30 +50,6 @@ Preprocessing preprocessing(const JsonFields& fields) {
     result.resize = name == "squash" ? Preprocessing::Resize::kSquash : Preprocessing::Resize::kShortestEdgeCrop;
   }
   return result;
-}
-
-/// A file that a field names, which must lie in the folder when all links are followed: a manifest from elsewhere shall
-/// not make us read other files.
-fs::path file_in(const fs::path& folder, const JsonFields& fields, const char* field) {
-  const std::string name = fields.string(field);
-  const std::string names = std::string("field '") + field + "' names '" + name + "', which ";
-  if (name.empty() || name.find('\0') != std::string::npos) {
-    fields.fail(field, "a file's name");
-  }
-  std::error_code error;
-  const fs::path root = fs::canonical(folder, error);
-  fs::path file = error ? fs::path() : fs::canonical(root / name, error);
-  if (error) {
-    throw ModelError(names + "is not there", Reason::kDamaged);
-  }
-  const auto [end, ignored] = std::mismatch(root.begin(), root.end(), file.begin(), file.end());
-  if (end != root.end()) {
-    throw ModelError(names + "lies outside the model's folder", Reason::kNotAllowed);
-  }
-  if (!fs::is_regular_file(file, error)) {
-    throw ModelError(names + "is no file", Reason::kDamaged);
-  }
-  return file;
 }
 
 std::string kind(const JsonFields& fields) {

@@ -22,6 +22,7 @@ TEST_F(Help, IsThereForEveryCommand) {
   EXPECT_TRUE(contains(succeeds({"compare", "--help"}).out, "--per-layer"));
   EXPECT_TRUE(contains(succeeds({"inspect", "--help"}).out, "--json"));
   EXPECT_TRUE(contains(succeeds({"methods", "--help"}).out, "--json"));
+  EXPECT_TRUE(contains(succeeds({"tokenize", "--help"}).out, "--prompt"));
 }
 
 TEST_F(Help, NamesEveryMethodAndOption) {

@@ -7,6 +7,9 @@
 #ifdef WITH_IMAGE
 #include <legrad/image.h>
 #endif
+#ifdef WITH_TEXT
+#include <legrad/text.h>
+#endif
 
 #include <iostream>
 
@@ -16,6 +19,9 @@ int main() {
 #ifdef WITH_IMAGE
   const auto painted = legrad::overlay(at::zeros({8, 8, 3}, at::kByte), heat);
   if (painted.sizes() != at::IntArrayRef({8, 8, 3})) return 1;
+#endif
+#ifdef WITH_TEXT
+  if (legrad::clean_text("A", {.clean = {}, .lower = legrad::LowerCase::kPython}) != "a") return 1;
 #endif
   std::cout << "legrad " << LEGRAD_VERSION << " works\n";
 }

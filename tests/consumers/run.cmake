@@ -1,11 +1,11 @@
 # Configures, builds and runs the programs of one consumer project, as somebody else would. Run by ctest:
 #   cmake -DPROJECT=find_package|add_subdirectory -DBUILD=<legrad's build folder> -DSCRATCH=<folder> -DTORCH_DIR=<folder>
-#         -DGENERATOR=<name> -DWITH_IMAGE=ON|OFF -P run.cmake
+#         -DGENERATOR=<name> -DWITH_IMAGE=ON|OFF -DWITH_TEXT=ON|OFF -P run.cmake
 function(run)
   execute_process(COMMAND ${ARGV} COMMAND_ERROR_IS_FATAL ANY)
 endfunction()
 
-set(arguments -G ${GENERATOR} -DWITH_IMAGE=${WITH_IMAGE})
+set(arguments -G ${GENERATOR} -DWITH_IMAGE=${WITH_IMAGE} -DWITH_TEXT=${WITH_TEXT})
 if(PROJECT STREQUAL "find_package")
   # Installed, then moved: the package must not remember where it was put. Torch is found by the package itself.
   file(REMOVE_RECURSE ${SCRATCH})
