@@ -30,6 +30,7 @@ enum class Reason {
   kNotReproduced,      ///< its parts, run one after another, do not give what the file itself gives
   kNotDifferentiable,  ///< no gradient leads from its output to its tokens
   kNotFinite,          ///< it gives NaN or infinite numbers
+  kNotText,            ///< a prompt is no text: not UTF-8, or with a NUL in it
   kTargetNeeded,       ///< its output is an embedding, which has no best prediction: say what to explain
   kEmptyPromptNeeded,  ///< its maps are corrected by the empty prompt's, and nothing gives that one
 };

@@ -50,6 +50,8 @@ const char* to_string(Reason reason) {
       return "not differentiable";
     case Reason::kNotFinite:
       return "not finite";
+    case Reason::kNotText:
+      return "not text";
     case Reason::kTargetNeeded:
       return "target needed";
     case Reason::kEmptyPromptNeeded:

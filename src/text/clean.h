@@ -7,7 +7,7 @@
 
 namespace legrad::text {
 
-/// The code points of a prompt. Throws `InputError` for what is no UTF-8, holds a NUL, or is longer than 256 KiB.
+/// The code points of a prompt. Throws `InputError` for what is no UTF-8, holds a NUL, or is longer than 64 KiB.
 std::u32string code_points(std::string_view prompt);
 
 /// What `rules` make of a text, or of the part of one between two special tokens.

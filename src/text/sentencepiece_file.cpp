@@ -20,7 +20,7 @@ using Type = SentencePieceFile::Type;
 
 constexpr uint64_t kMostBytes = uint64_t{64} << 20;
 constexpr size_t kMostEntries = size_t{1} << 20;
-constexpr size_t kMostPieceBytes = 512;
+constexpr size_t kMostPieceBytes = 256;
 
 [[noreturn]] void fail(const std::string& what) { throw ModelError("it " + what, Reason::kDamaged); }
 

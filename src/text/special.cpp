@@ -11,6 +11,8 @@ namespace legrad::text {
 namespace {
 
 constexpr int64_t kMostId = (int64_t{1} << 24) - 1;
+constexpr size_t kMostTokens = 1024;
+constexpr size_t kMostTokenBytes = 64;
 constexpr int64_t kMostLength = int64_t{1} << 16;
 
 void check_id(const std::string& what, int64_t id) {
@@ -23,13 +25,18 @@ void check_id(const std::string& what, int64_t id) {
 }  // namespace
 
 void check(const TextRules& rules) {
+  if (rules.special.ids.size() > kMostTokens) {
+    throw InputError("there are " + std::to_string(rules.special.ids.size()) + " special tokens; at most " +
+                     std::to_string(kMostTokens) + " are looked for");
+  }
   check_id("padding", rules.pad);
   check_id("begin token", rules.begin.value_or(0));
   check_id("end token", rules.end.value_or(0));
   for (const auto& [string, id] : rules.special.ids) {
     check_id("special token '" + string + "'", id);
-    if (string.empty() || !is_utf8(string)) {
-      throw InputError("a special token is empty or no UTF-8");
+    if (string.empty() || string.size() > kMostTokenBytes || !is_utf8(string)) {
+      throw InputError("a special token is empty, longer than " + std::to_string(kMostTokenBytes) +
+                       " bytes or no UTF-8");
     }
   }
   const int64_t around = (rules.begin ? 1 : 0) + (rules.end ? 1 : 0);

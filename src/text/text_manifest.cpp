@@ -22,6 +22,7 @@ using io::JsonFields;
 
 constexpr uint64_t kMostBytes = uint64_t{16} << 20;
 constexpr int64_t kMostId = (int64_t{1} << 24) - 1;
+constexpr size_t kMostChecks = 100;
 constexpr int64_t kSchemaVersion = 1;
 
 /// A word of a manifest and what it means.
@@ -143,7 +144,12 @@ TextManifest manifest(const fs::path& folder, const nlohmann::json& document) {
   }
   result.rules = rules(text);
   if (text.has("checks")) {
-    for (const JsonFields& check : text.objects("checks")) {
+    const std::vector<JsonFields> checks = text.objects("checks");
+    if (checks.size() > kMostChecks) {
+      text.fail("checks", "a list of at most " + std::to_string(kMostChecks) + " prompts");
+    }
+    result.checks.reserve(checks.size());
+    for (const JsonFields& check : checks) {
       result.checks.push_back({check.string("prompt"), check.integers("ids", 0, kMostId)});
     }
   }
@@ -158,12 +164,13 @@ TextManifest manifest(const fs::path& folder, const nlohmann::json& document) {
   if (fields.has("empty_prompt")) {
     result.empty_prompt = fields.string("empty_prompt");
   }
-  const bool only_for_bpe = !result.merges.empty() || !result.rules.special.ids.empty();
-  if (result.kind == TextManifest::Kind::kSentencePiece && only_for_bpe) {
-    throw ModelError(
-        "with a tokenizer of kind \"sentencepiece\" fields 'text.tokenizer.merges' and 'text.special' must be "
-        "left out",
-        Reason::kDamaged);
+  if (result.kind == TextManifest::Kind::kSentencePiece && !result.merges.empty()) {
+    tokenizer.fail("merges", "left out: a tokenizer of kind \"sentencepiece\" is one file");
+  }
+  const SpecialTokens& special = result.rules.special;
+  if (result.kind == TextManifest::Kind::kSentencePiece && !special.ids.empty() &&
+      special.found_in != SpecialTokens::FoundIn::kRaw) {
+    text.object("special").fail("found_in", "\"raw\" for a tokenizer of kind \"sentencepiece\"");
   }
   return result;
 }

@@ -50,8 +50,8 @@ Tokenizer Tokenizer::clip_bpe(const fs::path& vocabulary, const fs::path& merges
 }
 
 Tokenizer Tokenizer::sentencepiece(const fs::path& file, TextRules rules) {
-  if (!rules.special.ids.empty()) {
-    throw InputError("special tokens are read in prompts for CLIP's BPE only; leave them out for SentencePiece");
+  if (!rules.special.ids.empty() && rules.special.found_in != SpecialTokens::FoundIn::kRaw) {
+    throw InputError("with SentencePiece special tokens are found in the raw prompt only");
   }
   const text::SentencePieceFile read = text::read_sentencepiece(file);
   std::shared_ptr<const text::PieceModel> pieces;

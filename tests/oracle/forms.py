@@ -45,11 +45,24 @@ class Attention(nn.Module):
         return F.scaled_dot_product_attention(
             q, k, v, attn_mask=self.mask, scale=self.scale if self.form == "scale" else None)
 
+    def turned(self, x):
+        """Rotary positions by tables, and a factor for each token that no gradient passes."""
+        n, d = x.shape[-2:]
+        with torch.no_grad():
+            angles = torch.arange(n, dtype=x.dtype)[:, None] * 0.4 ** torch.arange(d // 2, dtype=x.dtype)
+            cos, sin = angles.cos(), angles.sin()
+            factor = 1 + 0.5 * torch.tanh(x[..., :1])
+        with torch.autocast("cpu", enabled=False):
+            first, second = (x * factor).chunk(2, dim=-1)
+            return torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1)
+
     def forward(self, x):
         b, n, _ = x.shape
         q = self.query(x).view(b, n, self.heads, self.size).transpose(1, 2)
         k = self.key(x).view(b, n, self.key_heads, self.size).transpose(1, 2)
         v = self.value(x).view(b, n, self.key_heads, self.size).transpose(1, 2)
+        if self.form == "wrapped":
+            q, k = self.turned(q), self.turned(k)
         repeats = self.heads // self.key_heads
         if repeats > 1 and (self.form == "repeated" or not self.spelled_out):
             k, v = k.repeat_interleave(repeats, dim=1), v.repeat_interleave(repeats, dim=1)

@@ -4,7 +4,7 @@
     python tests/oracle/make_text_vectors.py                  # tests/data/text: small vocabularies of our own, a hundred prompts each
     python tests/oracle/make_text_vectors.py --full DIR       # the homes' own vocabularies too, and more than ten thousand prompts
 
-Homes are open_clip (SimpleTokenizer), transformers (CLIPTokenizer, SiglipTokenizer) and sentencepiece.
+Homes are open_clip (SimpleTokenizer), transformers (CLIPTokenizer, SiglipTokenizer, T5Tokenizer, Siglip2Tokenizer) and sentencepiece.
 """
 
 import argparse
@@ -16,6 +16,7 @@ import json
 import pathlib
 import random
 import shutil
+import sys
 import types
 
 import ftfy
@@ -23,9 +24,13 @@ import open_clip.tokenizer
 import regex
 import sentencepiece
 import transformers
+import transformers.convert_slow_tokenizer
 from transformers.models.siglip.tokenization_siglip import SiglipTokenizer
 
 import text_strings
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools"))
+import sentencepiece_model  # noqa: E402
 
 DATA = pathlib.Path(__file__).resolve().parents[1] / "data" / "text"
 LENGTH = 77
@@ -150,15 +155,78 @@ def train(folder, **options):
     return model.getvalue()
 
 
-def sentencepiece_case(folder, model, clean=("", [], "none"), cleaned=lambda prompt: prompt):
+def sentencepiece_case(folder, model, clean=([], "none"), cleaned=lambda prompt: prompt):
     (folder / "spiece.model").write_bytes(model)
     processor = sentencepiece.SentencePieceProcessor(model_proto=model)
     end = max(processor.eos_id(), 1)
-    text = text_object({"kind": "sentencepiece", "file": "spiece.model"}, *clean[1:], end, None, end)
+    text = text_object({"kind": "sentencepiece", "file": "spiece.model"}, *clean, end, None, end)
 
     def ids(prompt):
         whole = processor.encode(cleaned(prompt)) + [end]
         return whole[:LENGTH - 1] + [end] if len(whole) > LENGTH else whole, len(whole)
+
+    return text, ids
+
+
+def proto_fields(message):
+    """Numbers and values of a protocol buffer's message."""
+    at = 0
+
+    def varint():
+        nonlocal at
+        value = shift = 0
+        while True:
+            byte = message[at]
+            at, value, shift = at + 1, value | (byte & 127) << shift, shift + 7
+            if byte < 128:
+                return value
+
+    while at < len(message):
+        tag = varint()
+        size = {0: 0, 1: 8, 5: 4}.get(tag & 7)
+        if size == 0:
+            yield tag >> 3, varint()
+            continue
+        size = varint() if size is None else size
+        at += size
+        yield tag >> 3, message[at - size:at]
+
+
+def pieces_of(model):
+    processor = sentencepiece.SentencePieceProcessor(model_proto=model)
+    return [(processor.id_to_piece(number), processor.get_score(number)) for number in range(processor.get_piece_size())]
+
+
+def converted(tokenizer):
+    """The SentencePiece model that tools/sentencepiece_model.py makes of what transformers would publish."""
+    return sentencepiece_model.convert(json.loads(tokenizer.backend_tokenizer.to_str()))
+
+
+def t5_case(folder, model):
+    """open_clip's SigLIP: its cleaning, then transformers' T5Tokenizer, which is Hugging Face's own Unigram."""
+    normalizer = dict(proto_fields(model))[3]
+    tokenizer = transformers.T5Tokenizer(vocab=pieces_of(model), _spm_precompiled_charsmap=dict(proto_fields(normalizer))[2], extra_ids=0)
+    text, _ = sentencepiece_case(folder, converted(tokenizer), CANONICAL["open_clip"])
+
+    def ids(prompt):
+        cleaned = open_clip_canonical(prompt)
+        return tokenizer(cleaned, truncation=True, max_length=LENGTH)["input_ids"], len(tokenizer(cleaned)["input_ids"])
+
+    return text, ids
+
+
+def siglip2_case(folder, model):
+    """transformers' SigLIP 2: Hugging Face's own BPE with byte fallback."""
+    vocabulary = {piece: number for number, (piece, _) in enumerate(pieces_of(model))}
+    merges = transformers.convert_slow_tokenizer.generate_merges(vocabulary, dict(pieces_of(model)))
+    tokenizer = transformers.Siglip2Tokenizer(vocab=vocabulary, merges=merges)
+    text, _ = sentencepiece_case(folder, converted(tokenizer), ([], "huggingface"))
+    text["special"] = {"found_in": "raw", "tokens": {name: vocabulary[name] for name in ("<pad>", "<eos>", "<bos>", "<unk>")}}
+    end = vocabulary["<eos>"]
+
+    def ids(prompt):
+        whole = tokenizer(prompt, add_special_tokens=False)["input_ids"]
+        return [*whole[:LENGTH - 1], end], len(whole) + 1
 
     return text, ids
 
@@ -173,12 +241,14 @@ def transformers_canonical(prompt):
     return SiglipTokenizer.canonicalize_text(as_siglip, prompt)
 
 
-CANONICAL = {"open_clip": ("", ["ftfy-lite", "canonicalize"], "python"), "transformers": ("", ["lower", "punctuation", "whitespace"], "python")}
+CANONICAL = {"open_clip": (["ftfy-lite", "canonicalize"], "python"), "transformers": (["lower", "punctuation", "whitespace"], "python")}
 
 UNIGRAM = dict(model_type="unigram", vocab_size=300, pad_id=0, eos_id=1, unk_id=2, bos_id=-1)
 # As Gemma's: nothing is normalised, bytes for what is unknown.
 GEMMA = dict(model_type="bpe", vocab_size=520, byte_fallback=True, normalization_rule_name="identity", add_dummy_prefix=False,
              remove_extra_whitespaces=False, pad_id=0, eos_id=1, bos_id=2, unk_id=3, user_defined_symbols=["<mask>", "  ", "<b>"])
+SIGLIP2 = {key: value for key, value in GEMMA.items() if key != "user_defined_symbols"}
+SIGLIP2.update(pad_piece="<pad>", eos_piece="<eos>", bos_piece="<bos>")
 SUFFIX = dict(model_type="unigram", vocab_size=520, byte_fallback=True, treat_whitespace_as_suffix=True, user_defined_symbols=["cat", "ΟΔ", "AB"])
 
 
@@ -205,6 +275,8 @@ def full_cases():
     for rule in ("nmt_nfkc", "nmt_nfkc_cf", "nfkc"):
         options = dict(UNIGRAM, normalization_rule_name=rule, vocab_size=400)
         yield f"unigram_{rule}", lambda folder, options=options: sentencepiece_case(folder, train(folder, **options))
+    yield "siglip_open_clip_t5", lambda folder: t5_case(folder, train(folder, **dict(UNIGRAM, normalization_rule_name="nmt_nfkc", vocab_size=400)))
+    yield "siglip2_transformers", lambda folder: siglip2_case(folder, train(folder, **SIGLIP2))
     published = pathlib.Path(importlib.util.find_spec("mistral_common").origin).parent / "data"
     for file in sorted(published.glob("*.model.v*")):
         yield f"mistral_{file.name}", lambda folder, file=file: sentencepiece_case(folder, file.read_bytes())

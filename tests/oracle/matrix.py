@@ -386,6 +386,8 @@ ROWS = {
     **{f"own_{form}": Entry(make(own, form), "own", "trace", seed=50) for form in ("mask", "scale", "bmm", "baddbmm", "einsum")},
     "own_grouped": Entry(make(own, "grouped", key_heads=2), "own", "trace", seed=51, refusal="grouped queries"),
     "own_grouped_repeated": Entry(make(own, "repeated", key_heads=2), "own", "trace", seed=51),
+    # torch.export writes `with torch.no_grad()` and `with torch.autocast` as graphs within the graph.
+    "own_wrapped": Entry(make(own, "wrapped"), "own", "export, with gradients", seed=58),
     "own_in_place": Entry(make(own, in_place=True), "own", "trace", seed=52),
     "own_in_place_frozen": Entry(make(own, in_place=True), "own", "trace+freeze", seed=52),
     **{f"own_prefix_{n}": Entry(make(own, extra=n), "own", "trace", seed=53 + n) for n in (0, 1, 2, 5)},

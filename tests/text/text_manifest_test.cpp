@@ -93,12 +93,18 @@ TEST_F(TextManifestTest, NamesTheFieldThatIsWrong) {
   EXPECT_TRUE(contains(refused("/keep_end", "yes"), "'text.keep_end' must be true or false"));
   EXPECT_TRUE(contains(refused("/tokenizer", "bpe.txt"), "'text.tokenizer'"));
   EXPECT_TRUE(contains(refused("/tokenizer/kind", "wordpiece"), "\"sentencepiece\""));
-  EXPECT_TRUE(contains(refused("/tokenizer/kind", "sentencepiece"), "must be left out"));
+  EXPECT_TRUE(contains(refused("/tokenizer/kind", "sentencepiece"), "'text.special.found_in' must be \"raw\""));
+  text_["tokenizer"]["merges"] = "bpe.txt";
+  EXPECT_TRUE(contains(refused("/tokenizer/kind", "sentencepiece"), "'text.tokenizer.merges' must be left out"));
   EXPECT_TRUE(contains(refused("/special/found_in", "text"), "'text.special.found_in'"));
   EXPECT_TRUE(contains(refused("/special/tokens", json::array()), "'text.special.tokens'"));
   EXPECT_TRUE(contains(refused("/special/tokens/<x>", "1"), "'text.special.tokens.<x>'"));
   EXPECT_TRUE(contains(refused("/checks", json::array({"a cat"})), "'text.checks[0]'"));
   EXPECT_TRUE(contains(refused("/checks/0/ids", "1"), "'text.checks[0].ids'"));
+  EXPECT_TRUE(contains(refused("/checks", json::array_t(101, text_["checks"][0])), "at most 100"));
+  json many;
+  for (int i = 0; i < 1025; ++i) many["<" + std::to_string(i) + ">"] = i;
+  EXPECT_TRUE(contains(refused("/special/tokens", many), "1025 special tokens"));
 }
 
 TEST_F(TextManifestTest, ReadsNoFileOutsideItsFolder) {

@@ -56,6 +56,14 @@ TEST_F(TokenizerTest, FindsSpecialTokensAfterCleaning) {
   EXPECT_EQ(tokenizer(rules).encode("low<S>!").ids, (Ids{kFirstMerge + 1, 600, last('!')}));
 }
 
+TEST_F(TokenizerTest, SkipsTheMarkThatIsIotasOtherCase) {
+  TextRules rules;
+  EXPECT_EQ(tokenizer(rules).encode("!\u0345?").ids,
+            (Ids{last('!'), last('?')}));  // as open_clip, without regard to case
+  rules.special.found_in = SpecialTokens::FoundIn::kRaw;
+  EXPECT_EQ(tokenizer(rules).encode("!\u0345?").pieces, (std::vector<std::string>{"!", "Í", "ħ", "?</w>"}));
+}
+
 TEST_F(TokenizerTest, FindsSpecialTokensBeforeCleaning) {
   TextRules rules;
   rules.lower = LowerCase::kHuggingFace;
@@ -120,10 +128,12 @@ TEST_F(TokenizerTest, RefusesRulesThatMakeNoSense) {
   rules.length = 3;
   rules.special.ids = {{"<s>", int64_t{1} << 40}};
   EXPECT_TRUE(contains(refused(rules), "<s>"));
+  rules.special.ids = {{std::string(65, 'a'), 1}};
+  EXPECT_TRUE(contains(refused(rules), "64 bytes"));
 }
 
 TEST_F(TokenizerTest, TakesLongWordsInGoodTime) {
-  const size_t letters = size_t{256} << 10;
+  const size_t letters = size_t{64} << 10;
   EXPECT_EQ(tokenizer().encode(std::string(letters, 'x')).ids.size(), letters);
   std::string low;
   while (low.size() + 3 <= letters) low += "low";

@@ -53,7 +53,7 @@ struct TextRules {
 };
 
 /// `prompt`, UTF-8, after the cleaning that `rules` say. Throws `InputError` for text that is no UTF-8, holds a NUL, or
-/// is longer than 256 KiB.
+/// is longer than 64 KiB.
 std::string clean_text(std::string_view prompt, const TextRules& rules);
 
 }  // namespace legrad

@@ -26,8 +26,8 @@ class Tokenizer {
   /// The same from "vocab.json" and "merges.txt".
   static Tokenizer clip_bpe(const std::filesystem::path& vocabulary, const std::filesystem::path& merges,
                             TextRules rules);
-  /// SentencePiece's ".model" file: Unigram or BPE, with its normaliser, with or without byte fallback. `rules` may
-  /// name no special tokens.
+  /// SentencePiece's ".model" file: Unigram or BPE, with its normaliser, with or without byte fallback. Special tokens
+  /// are found in the raw prompt only; what stands between two is a text of its own.
   static Tokenizer sentencepiece(const std::filesystem::path& file, TextRules rules);
 
   /// Cleans `prompt` (UTF-8), cuts it into tokens, and puts the begin and end tokens around them. What does not fit

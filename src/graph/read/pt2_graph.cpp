@@ -18,6 +18,8 @@ namespace {
 using c10::IValue;
 using nlohmann::json;
 
+constexpr const char* kGradientsSet = "torch.ops.higher_order.wrap_with_set_grad_enabled";
+constexpr const char* kAutocastSet = "torch.ops.higher_order.wrap_with_autocast";
 constexpr int kStrided = 7;  // torch.export's number for the layout of dense tensors
 
 // "torch.ops.aten.add.Tensor", taken apart.
@@ -97,7 +99,7 @@ class GraphReader {
   Source read() {
     source_.graph = std::make_shared<Graph>();
     read_inputs();
-    for (const json* node : needed_nodes()) read_node(*node);
+    for (const json* node : needed_nodes(json_)) read_node(*node);
     read_outputs();
     source_.graph->lint();
     return std::move(source_);
@@ -165,11 +167,11 @@ class GraphReader {
   }
 
   // Nodes that the outputs need, and those that write into a tensor others may read.
-  std::vector<const json*> needed_nodes() const {
+  static std::vector<const json*> needed_nodes(const json& graph) {
     std::unordered_set<std::string> wanted;
-    collect_names(json_.at("outputs"), wanted);
+    collect_names(graph.at("outputs"), wanted);
     std::vector<const json*> nodes;
-    const auto& all = json_.at("nodes");
+    const auto& all = graph.at("nodes");
     for (auto node = all.rbegin(); node != all.rend(); ++node) {
       std::unordered_set<std::string> made;
       collect_names(node->at("outputs"), made);
@@ -205,6 +207,7 @@ class GraphReader {
       define(output.begin().value().at("as_name").get<std::string>(), made->output());
       return;
     }
+    if (target == kGradientsSet || target == kAutocastSet) return read_wrapped(node, target);
     auto [name, overload] = operator_target(target);
     if (name == "aten::sym_size") name = "aten::size";
     if (name == "aten::sym_numel") name = "aten::numel";
@@ -222,6 +225,49 @@ class GraphReader {
     }
     if (made->schema().overload_name() != overload && !number_for_tensor) refuse_arguments(target);
     define_outputs(node.at("outputs"), made);
+  }
+
+  // What stood in a block `with torch.no_grad()` or `with torch.autocast(..., enabled=False)`, as a graph of its own
+  // with names of its own. Its nodes join the others. Where no gradient leads through it, none shall lead through its
+  // outputs.
+  void read_wrapped(const json& node, const std::string& target) {
+    const auto& inputs = node.at("inputs");
+    const size_t flag_at = target == kGradientsSet ? 0 : 2;
+    const size_t graph_at = target == kGradientsSet ? 1 : 4;
+    if (inputs.size() <= graph_at) refuse_arguments(target);
+    const bool enabled = member(inputs.at(flag_at).at("arg"), "as_bool", target).get<bool>();
+    if (enabled && target == kAutocastSet) {
+      throw ModelError("refused " + target + ": its types are chosen when it runs; export the model without autocast",
+                       Reason::kNotAllowed);
+    }
+    const auto& graph = member(inputs.at(graph_at).at("arg"), "as_graph", target).at("graph");
+    const auto& names = graph.at("inputs");
+    const auto& outputs = graph.at("outputs");
+    if (names.size() != inputs.size() - graph_at - 1 || outputs.size() != node.at("outputs").size())
+      refuse_arguments(target);
+
+    std::unordered_map<std::string, Value*> inner;
+    for (size_t i = 0; i < names.size(); ++i) {
+      const auto name = names.at(i).begin().value();
+      const auto key = name.contains("as_name") ? "as_name" : "name";
+      inner.emplace(name.at(key).get<std::string>(),
+                    argument(inputs.at(graph_at + 1 + i).at("arg"), c10::TensorType::get()));
+    }
+    values_.swap(inner);
+    for (const json* nested : needed_nodes(graph)) read_node(*nested);
+    std::vector<Value*> results;
+    for (const auto& output : outputs) results.push_back(find(member(output, "as_tensor", target).at("name")));
+    values_.swap(inner);
+    for (size_t i = 0; i < results.size(); ++i) {
+      Value* result =
+          enabled || target == kAutocastSet ? results[i] : insert("aten::detach", {results[i]}, 1)->output();
+      define(member(node.at("outputs").at(i), "as_tensor", target).at("name").get<std::string>(), result);
+    }
+  }
+
+  static const json& member(const json& object, const char* kind, const std::string& target) {
+    if (!object.is_object() || !object.contains(kind)) refuse_arguments(target);
+    return object.at(kind);
   }
 
   std::vector<Value*> arguments(const json& node, const c10::FunctionSchema& schema, const std::string& target) {
