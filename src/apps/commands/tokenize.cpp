@@ -58,8 +58,9 @@ void tell_dropped(const std::vector<Tokens>& tokens, int64_t length) {
     return;
   }
   const size_t most = std::ranges::max_element(tokens, {}, &Tokens::dropped)->dropped;
-  std::cerr << "note: " << cut << " of " << tokens.size() << " prompts have more than the " << length
-            << " tokens that the model reads; " << (cut == 1 ? "the last " : "up to ") << most << " were dropped\n";
+  std::cerr << "note: " << cut << " of " << tokens.size() << (cut == 1 ? " prompts has" : " prompts have")
+            << " more than the " << length << " tokens that the model reads; " << (cut == 1 ? "the last " : "up to ")
+            << most << " were dropped\n";
 }
 
 void tokenize(const TokenizeOptions& options) {
