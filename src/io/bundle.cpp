@@ -59,7 +59,7 @@ Bundle Bundle::open(const fs::path& folder_or_file) {
   const fs::file_status status = fs::status(folder_or_file, error);
   if (!fs::exists(status)) {
     throw ModelError("no model at '" + folder_or_file.string() +
-                     "': no such file; give a folder with a manifest.json, or an exported model file",
+                         "': no such file; give a folder with a manifest.json, or an exported model file",
                      Reason::kNotAModel);
   }
   Bundle bundle;
@@ -84,15 +84,15 @@ Bundle Bundle::open(const fs::path& folder_or_file) {
 void Bundle::check(const Structure& structure) const {
   if (!labels.empty() && static_cast<int64_t>(labels.size()) != structure.output_width) {
     throw ModelError("model '" + name + "': the manifest has " + std::to_string(labels.size()) +
-                     " labels, the model's output " + std::to_string(structure.output_width) +
-                     " entries; correct field 'labels'",
+                         " labels, the model's output " + std::to_string(structure.output_width) +
+                         " entries; correct field 'labels'",
                      Reason::kDamaged);
   }
   if (grid && *grid != structure.image->grid && preprocessing.size == structure.image->size) {
     throw ModelError("model '" + name + "': the manifest says a grid of " + std::to_string(grid->rows) + " x " +
-                     std::to_string(grid->columns) + " patches, the model has " +
-                     std::to_string(structure.image->grid.rows) + " x " +
-                     std::to_string(structure.image->grid.columns) + "; correct field 'grid'",
+                         std::to_string(grid->columns) + " patches, the model has " +
+                         std::to_string(structure.image->grid.rows) + " x " +
+                         std::to_string(structure.image->grid.columns) + "; correct field 'grid'",
                      Reason::kDamaged);
   }
 }
