@@ -96,10 +96,10 @@ std::u32string code_points(std::string_view prompt) {
         Reason::kTooLarge);
   }
   if (prompt.find('\0') != std::string_view::npos) {
-    throw InputError("a prompt holds a NUL character; give text without it");
+    throw InputError("a prompt holds a NUL character; give text without it", Reason::kNotText);
   }
   if (!is_utf8(prompt)) {
-    throw InputError("a prompt is no valid UTF-8; save or type it in that encoding");
+    throw InputError("a prompt is no valid UTF-8; save or type it in that encoding", Reason::kNotText);
   }
   return from_utf8(prompt);
 }
