@@ -15,7 +15,7 @@ TEST_F(Help, IsThereForEveryCommand) {
   EXPECT_EQ(succeeds({"--version"}).out, "legrad " LEGRAD_VERSION "\n");
   const std::string help = succeeds({"explain", "--help"}).out;
   for (const char* option : {"--model", "--image", "--class", "--top", "--text-embedding", "--method", "--similarity",
-                             "--size", "--colormap", "--alpha", "--device", "--dtype", "--threads", "--out", "--npy",
+                             "--size", "--output", "--at", "--colormap", "--alpha", "--device", "--dtype", "--threads", "--out", "--npy",
                              "--input-npy", "--mean", "--std", "Examples:"}) {
     EXPECT_TRUE(contains(help, option));
   }
