@@ -51,7 +51,7 @@ struct ImageInput {
 struct Structure {
   std::optional<ImageInput> image;  ///< of a vision tower; a loaded `Vit` always has it
   int64_t blocks = 0;               ///< L, the number of self-attention blocks
-  int64_t heads = 0;                ///< h, attention heads of a block
+  int64_t heads = 0;                ///< h, attention heads of a block, of all that stand side by side in it
   int64_t width = 0;                ///< d, the width of a token
   int64_t tokens = 0;               ///< N, all tokens
   ReadoutKind readout = ReadoutKind::kToken;
@@ -61,6 +61,7 @@ struct Structure {
   std::vector<int64_t> pooler_queries_read;  ///< those whose results the output depends on; empty where there is none
   std::vector<std::string> attention;        ///< [L] the form each block's attention has in the file
   int64_t output_width = 0;                  ///< C classes or the embedding's width
+  std::string output_is;                     ///< what that is of a model's output [B, C, h, w]: "the mean over ..."
   bool normalized_output = false;            ///< outputs had length 1 (L2) when measured, as embeddings often do
   int64_t parameters = 0;                    ///< numbers in the model's weights and buffers
   c10::ScalarType dtype = c10::ScalarType::Float;

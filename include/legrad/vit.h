@@ -5,6 +5,7 @@
 #include <legrad/sweep.h>
 #include <legrad/target.h>
 
+#include <array>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -19,7 +20,12 @@ struct LoadOptions {
   std::optional<ImageSize> input_size = {};
   c10::Device device = c10::Device(c10::DeviceType::CPU);
   std::optional<c10::ScalarType> dtype = {};  ///< default: the file's own
-  std::string output = {};  ///< name or index of the output to explain; default: the first of shape [B, C]
+  /// Name or index of the output to explain. Default: the first of shape [B, C], or else the first that is scores in
+  /// another form: [B, 1, C], [B] (the logit of an only class), [B, C, h, w].
+  std::string output = {};
+  /// Row and column of an output [B, C, h, w], as segmentation has it, whose scores are explained; default: the mean
+  /// over all places.
+  std::optional<std::array<int64_t, 2>> output_place = {};
 };
 
 namespace model {

@@ -6,6 +6,8 @@ std::string hint(Reason reason) {
   switch (reason) {
     case Reason::kSizeUnknown:
       return " (--size HxW)";
+    case Reason::kNoSuitableOutput:
+      return " (--output NAME chooses another)";
     case Reason::kTargetNeeded:
       return " (--prompt TEXT, --text-embedding FILE.npy, or --class INDEX)";
     case Reason::kEmptyPromptNeeded:

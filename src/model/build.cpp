@@ -103,6 +103,7 @@ void describe_graph(Structure& structure, const graph::StraightLine& line, const
   structure.tokens = tokens[1];
   structure.width = tokens[2];
   structure.output_width = line.output.size(1);
+  structure.output_is = line.output_is;
   if (anatomy.patches) {
     const auto patches = sizes(anatomy.patches);
     structure.image->grid = {patches[2], patches[3]};

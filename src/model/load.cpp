@@ -34,6 +34,7 @@ c10::ScalarType dtype_of(const std::vector<at::Tensor>& weights) {
 graph::StraightenOptions straighten_options(const graph::Source& source, const LoadOptions& options) {
   graph::StraightenOptions straighten;
   straighten.output = options.output;
+  if (options.output_place) straighten.place = {(*options.output_place)[0], (*options.output_place)[1]};
   straighten.device = options.device;
   straighten.from_dtype = dtype_of(source.weights);
   straighten.to_dtype = options.dtype.value_or(straighten.from_dtype);

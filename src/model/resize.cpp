@@ -84,6 +84,7 @@ std::shared_ptr<const Network> resize(const Network& network, ImageSize size) {
     throw ModelError(why + " (" + error.what() + "); export it at that size", Reason::kSizeUnfit);
   }
   check_same_parts(structure, resized->structure, grid, why);
+  resized->structure.output_is = structure.output_is;
   resized->structure.image->size_guessed = structure.image->size_guessed;
   return resized;
 }

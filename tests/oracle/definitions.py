@@ -55,9 +55,18 @@ def run(specimen, images):
     finally:
         for handle in handles:
             handle.remove()
-    blocks = len(specimen.blocks)
-    assert len(tokens) == blocks and len(maps) == blocks + (1 if specimen.pooler else 0)
-    return tokens, maps[:blocks], output
+    blocks, sites = len(specimen.blocks), specimen.sites
+    assert len(tokens) == blocks and len(maps) == blocks * sites + (1 if specimen.pooler else 0)
+    return tokens, [beside(maps[at:at + sites]) for at in range(0, blocks * sites, sites)], output
+
+
+def beside(maps):
+    """Several attentions of one block as the heads of one [B, h, M, N], of which `gradients` are taken at each."""
+    if len(maps) == 1:
+        return maps[0]
+    joined = torch.cat(maps, dim=1)
+    joined.sites = maps
+    return joined
 
 
 def on_grid(specimen, columns):
@@ -68,8 +77,9 @@ def on_grid(specimen, columns):
 
 def gradients(scores, attention):
     """d scores[:, k] / dA for every k: [K, B, h, M, N]. Images do not mix, so one sum over B serves all of them."""
+    sites = getattr(attention, "sites", [attention])
     return torch.stack(
-        [torch.autograd.grad(scores[:, k].sum(), attention, retain_graph=True)[0] for k in range(scores.shape[1])]
+        [torch.cat(torch.autograd.grad(scores[:, k].sum(), sites, retain_graph=True), dim=1) for k in range(scores.shape[1])]
     )
 
 

@@ -116,6 +116,45 @@ class FormVit(nn.Module):
         return self.read(self.blocks(x))
 
 
+class Segmenter(FormVit):
+    """Scores at every patch, [B, C, 4, 4]."""
+
+    def __init__(self):
+        super().__init__(extra=0)
+
+    def read(self, z):
+        return self.head(self.norm(z)).transpose(1, 2).unflatten(2, (4, 4))
+
+
+class OneRow(FormVit):
+    """Scores [B, 1, C]."""
+
+    def read(self, z):
+        return self.head(self.norm(z)[:, :1])
+
+
+class EncoderVit(nn.Module):
+    """Torch's own encoder, of which eval mode without gradients makes one operator for each layer."""
+
+    def __init__(self, norm_first, activation="relu"):
+        super().__init__()
+        self.patches = nn.Conv2d(3, WIDTH, kernel_size=4, stride=4)
+        self.token = nn.Parameter(torch.zeros(1, 1, WIDTH))
+        self.position = nn.Parameter(torch.zeros(1, 17, WIDTH))
+        layer = nn.TransformerEncoderLayer(WIDTH, 4, 24, dropout=0.0, activation=activation, batch_first=True, norm_first=norm_first)
+        self.encoder = nn.TransformerEncoder(layer, DEPTH, enable_nested_tensor=False)
+        self.norm = nn.LayerNorm(WIDTH)
+        self.head = nn.Linear(WIDTH, CLASSES)
+
+    def read(self, z):
+        return self.head(self.norm(z)[:, 0])
+
+    def forward(self, x):
+        x = self.patches(x).flatten(2).transpose(1, 2)
+        x = torch.cat([self.token.expand(x.shape[0], -1, -1), x], dim=1) + self.position
+        return self.read(self.encoder(x))
+
+
 class Norm(nn.LayerNorm):
     """A layer norm in float32, whatever the weights are."""
 

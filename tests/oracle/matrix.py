@@ -43,13 +43,17 @@ def timm_parallel():
 def timm_parallel_things():
     from timm.models.vision_transformer import ParallelThingsBlock
 
-    return timm_vit(block_fn=ParallelThingsBlock)
+    return dataclasses.replace(timm_vit(block_fn=ParallelThingsBlock), sites=2, heads=4)
 
 
 def timm_differential():
     from timm.models.vision_transformer import DiffParallelScalingBlock
 
-    return timm_vit(block_fn=DiffParallelScalingBlock)
+    return dataclasses.replace(timm_vit(block_fn=DiffParallelScalingBlock), sites=2, heads=4)
+
+
+def timm_differential_attention():
+    return dataclasses.replace(timm_vit(attn_layer="diff"), sites=2, heads=4)
 
 
 def timm_post_norm():
@@ -232,6 +236,13 @@ def hf_aimv2(attention):
               output="pooler_output", use_head=True, is_native=False)
 
 
+def hf_yolos(attention):
+    """Positions are added between blocks, detection tokens stand behind the patches."""
+    row = hf("YolosModel", attention, lambda m: m.encoder.layer, lambda m, z: m.pooler(m.layernorm(z)), 6, "token",
+             output="pooler_output", num_detection_tokens=5, image_size=[16, 16])
+    return dataclasses.replace(row, behind=5)
+
+
 class PlainOutputs(nn.Module):
     """What a trace can return: the model's own result holds dictionaries in a dictionary."""
 
@@ -322,6 +333,29 @@ def own(form="sdpa", extra=1, at_end=False, heads=4, **options):
                     rows, heads, patches_first=at_end, for_oracle=by_sdpa)
 
 
+def own_encoder(**options):
+    import forms
+
+    model = forms.EncoderVit(**options)
+    return Specimen(model, list(model.encoder.layers), model.read, (16, 16), (4, 4), 1, "token", [0], 4)
+
+
+def own_segmentation():
+    import forms
+
+    model = forms.Segmenter()
+    return Specimen(model, list(model.blocks), lambda z: model.read(z).mean(dim=(2, 3)), (16, 16), (4, 4), 0, "patch tokens",
+                    list(range(16)), 4, output=lambda result: result.mean(dim=(2, 3)))
+
+
+def own_one_row():
+    import forms
+
+    model = forms.OneRow()
+    return Specimen(model, list(model.blocks), lambda z: model.read(z)[:, 0], (16, 16), (4, 4), 1, "token", [0], 4,
+                    output=lambda result: result[:, 0])
+
+
 HALF = dict(dtype=torch.float16, load_dtype=torch.float32)
 ROWS = {
     # timm
@@ -335,6 +369,12 @@ ROWS = {
     "timm_parallel": Entry(timm_parallel, "timm", "trace", seed=22),
     "timm_parallel_script": Entry(timm_parallel, "timm", "script", seed=22),
     "timm_post_norm": Entry(timm_post_norm, "timm", "trace", seed=23),
+    "timm_parallel_things": Entry(timm_parallel_things, "timm", "trace", seed=60),
+    "timm_parallel_things_script": Entry(timm_parallel_things, "timm", "script", seed=60),
+    "timm_parallel_things_unfused": Entry(make(unfused, timm_parallel_things), "timm", "trace", seed=60),
+    "timm_differential": Entry(timm_differential, "timm", "trace", seed=60),
+    "timm_differential_script": Entry(timm_differential, "timm", "script", seed=60),
+    "timm_differential_attention": Entry(timm_differential_attention, "timm", "trace", seed=61),
     "timm_layer_scale": Entry(make(timm_vit, heads=4, init_values=1.0), "timm", "script+freeze", seed=24),
     "timm_rms_norm": Entry(timm_rms_norm, "timm", "trace", seed=25),
     "timm_pre_norm": Entry(make(timm_vit, pre_norm=True), "timm", "trace", seed=25),
@@ -380,7 +420,7 @@ ROWS = {
             ("deit_distilled", hf_deit_distilled, False, 43), ("dinov2", hf_dinov2, False, 44),
             ("dinov2_registers", zoo.transformers_dinov2_registers, False, 15), ("beit", hf_beit, False, 45),
             ("beit_relative", make(hf_beit, use_relative_position_bias=True), False, 46),
-            ("aimv2", hf_aimv2, True, 47), ("dinov3", hf_dinov3, True, 48))
+            ("aimv2", hf_aimv2, True, 47), ("dinov3", hf_dinov3, True, 48), ("yolos", hf_yolos, True, 49))
     },
     # attention forms
     **{f"own_{form}": Entry(make(own, form), "own", "trace", seed=50) for form in ("mask", "scale", "bmm", "baddbmm", "einsum")},
@@ -388,14 +428,18 @@ ROWS = {
     "own_grouped_repeated": Entry(make(own, "repeated", key_heads=2), "own", "trace", seed=51),
     # torch.export writes `with torch.no_grad()` and `with torch.autocast` as graphs within the graph.
     "own_wrapped": Entry(make(own, "wrapped"), "own", "export, with gradients", seed=58),
+    **{f"own_encoder_{order}_{form}": Entry(make(own_encoder, norm_first=order == "pre_norm"), "own", form, seed=58)
+       for order in ("pre_norm", "post_norm") for form in ("trace", "script")},
+    "own_encoder_gelu": Entry(make(own_encoder, norm_first=True, activation="gelu"), "own", "trace", seed=59),
+    "own_segmentation": Entry(own_segmentation, "own", "trace", seed=55),
+    "own_one_row": Entry(own_one_row, "own", "trace", seed=56),
     "own_in_place": Entry(make(own, in_place=True), "own", "trace", seed=52),
     "own_in_place_frozen": Entry(make(own, in_place=True), "own", "trace+freeze", seed=52),
     **{f"own_prefix_{n}": Entry(make(own, extra=n), "own", "trace", seed=53 + n) for n in (0, 1, 2, 5)},
     **{f"own_end_{n}": Entry(make(own, extra=n, at_end=True), "own", "trace", seed=53 + n) for n in (1, 2, 5)},
     # what has no LeGrad by definition
     "refused_map_of_patches": Entry(make(timm_vit, global_pool="map"), "timm", "trace", seed=6, refusal="pooler"),
-    "refused_parallel_things": Entry(timm_parallel_things, "timm", "trace", seed=60, refusal="do not stand on one residual stream"),
-    "refused_differential": Entry(timm_differential, "timm", "trace", seed=60, refusal="do not stand on one residual stream"),
+    "refused_differential_unfused": Entry(make(unfused, timm_differential), "timm", "trace", seed=60, refusal="attention"),
     "refused_cait": Entry(make(timm_named, "cait_xxs24_224", depth=2), "timm", "trace", seed=60, refusal="attention"),
     "refused_xcit": Entry(make(timm_named, "xcit_nano_12_p16_224", depth=2), "timm", "trace", seed=60, refusal="attention"),
     "refused_pit": Entry(make(timm_named, "pit_ti_224"), "timm", "trace", seed=60, refusal="is not built like block 0"),

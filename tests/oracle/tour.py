@@ -32,7 +32,7 @@ from attention import materialised
 from export import export, save
 
 PROGRAM = pathlib.Path(os.environ.get("LEGRAD_PROGRAM", pathlib.Path(__file__).resolve().parents[2] / "build/bin/legrad"))
-FORMS = ("trace", "script", "export", "export, static", "export, decomposed")
+FORMS = ("trace", "script", "export", "export, static", "export, decomposed", "export, with gradients")
 TOLERANCE = 1e-4  # after min-max, of float32 files against double precision
 CLASS = 1
 BATCH = 2

@@ -254,4 +254,30 @@ def other_stops():
         yield "torchvision " + name, Stop("torchvision", name, functools.partial(torchvision_named, name), (224, 224))
 
 
-ENTRIES = {**dict(timm_stops()), **dict(transformers_stops()), **dict(other_stops())}
+# torch itself
+
+class Encoder(nn.Module):
+    """Patches, a class token and positions around torch's own encoder, as many a home-made model has it."""
+
+    def __init__(self, norm_first):
+        super().__init__()
+        self.patches = nn.Conv2d(3, WIDTH, kernel_size=16, stride=16)
+        self.token = nn.Parameter(torch.zeros(1, 1, WIDTH))
+        self.position = nn.Parameter(torch.zeros(1, 17, WIDTH))
+        layer = nn.TransformerEncoderLayer(WIDTH, HEADS, 64, batch_first=True, norm_first=norm_first)
+        self.encoder = nn.TransformerEncoder(layer, DEPTH)
+        self.head = nn.Linear(WIDTH, CLASSES)
+
+    def forward(self, images):
+        patches = self.patches(images).flatten(2).transpose(1, 2)
+        tokens = torch.cat([self.token.expand(images.shape[0], -1, -1), patches], dim=1) + self.position
+        return self.head(self.encoder(tokens)[:, 0])
+
+
+def torch_stops():
+    for title, norm_first in (("pre-norm", True), ("post-norm", False)):
+        yield f"torch TransformerEncoder, {title}", Stop(
+            "torch", f"nn.TransformerEncoder, {title}", lambda norm_first=norm_first: Encoder(norm_first).eval(), (64, 64))
+
+
+ENTRIES = {**dict(torch_stops()), **dict(timm_stops()), **dict(transformers_stops()), **dict(other_stops())}

@@ -27,6 +27,8 @@ class Specimen:
     pooler_queries_read: list = None  # those the output is computed from; None: all of them
     output: Callable = lambda result: result  # what the model returns -> [B, C]
     patches_first: bool = False  # the other tokens come after the patches
+    behind: int = 0          # or so many of them do
+    sites: int = 1           # attentions side by side in a block; `heads` are those of all of them
     width: int = WIDTH
     exported: nn.Module = None  # what is exported, where `model` is only its image half
     inputs: Callable = lambda images: (images,)  # all inputs of what is exported, in its order
@@ -52,7 +54,7 @@ class Specimen:
 
     @property
     def patch_positions(self):
-        first = 0 if self.patches_first else self.prefix
+        first = 0 if self.patches_first else self.prefix - self.behind
         return list(range(first, first + self.grid[0] * self.grid[1]))
 
 

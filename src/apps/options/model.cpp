@@ -30,6 +30,13 @@ void add_model_options(CLI::App& command, ModelOptions& options) {
       ->option_text("R,G,B")
       ->expected(1, 3)
       ->group(kGroup);
+  command.add_option("--output", options.output, "Output to explain, by name or index [the first of shape B x C]")
+      ->option_text("NAME")
+      ->group(kGroup);
+  command
+      .add_option("--at", options.place, "Place of an output B x C x h x w, as in segmentation [the mean over all]")
+      ->option_text("ROW,COLUMN")
+      ->group(kGroup);
   command.add_option("--device", options.device, "auto (a GPU if there is one), cpu, cuda or cuda:i")
       ->option_text("NAME")
       ->capture_default_str()
@@ -73,6 +80,10 @@ LoadOptions load_options(const ModelOptions& options) {
   }
   if (!options.dtype.empty()) {
     load.dtype = parse_dtype(options.dtype);
+  }
+  load.output = options.output;
+  if (!options.place.empty()) {
+    load.output_place = parse_place("--at", options.place);
   }
   load.device = parse_device(options.device);
   return load;

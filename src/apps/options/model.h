@@ -18,6 +18,8 @@ struct ModelOptions {
   std::string size;
   std::vector<std::string> mean;
   std::vector<std::string> std;
+  std::string output;
+  std::string place;
   std::string device = "auto";
   std::string dtype;
   int threads = 0;  ///< 0: LibTorch's choice

@@ -35,6 +35,16 @@ ImageSize parse_size(const std::string& option, const std::string& text) {
   return {*height, *width};
 }
 
+std::array<int64_t, 2> parse_place(const std::string& option, const std::string& text) {
+  const size_t comma = std::min(text.find(','), text.size());
+  const auto row = io::number<int64_t>(std::string_view(text).substr(0, comma));
+  const auto column = io::number<int64_t>(std::string_view(text).substr(std::min(comma + 1, text.size())));
+  if (!row || !column || *row < 0 || *column < 0) {
+    throw InputError(option + " '" + text + "' is no place; give row and column, counted from 0, as in 3,5");
+  }
+  return {*row, *column};
+}
+
 std::array<double, 3> parse_channels(const std::string& option, const std::vector<std::string>& words) {
   std::string text;
   for (const std::string& word : words) {

@@ -14,6 +14,9 @@ namespace legrad::apps {
 /// "HxW", two integers, height first.
 ImageSize parse_size(const std::string& option, const std::string& text);
 
+/// "ROW,COLUMN", two integers from 0.
+std::array<int64_t, 2> parse_place(const std::string& option, const std::string& text);
+
 /// Three numbers with commas or blanks between them, in one word or several.
 std::array<double, 3> parse_channels(const std::string& option, const std::vector<std::string>& words);
 

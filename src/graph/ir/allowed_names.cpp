@@ -62,6 +62,7 @@ constexpr std::string_view kNames[] = {
     "_shape_as_tensor",
     "_softmax",
     "_to_copy",
+    "_transformer_encoder_layer_fwd",
     "_unique2",
     "_unsafe_index",
     "_unsafe_view",

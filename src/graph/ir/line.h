@@ -28,7 +28,8 @@ using Facts = std::unordered_map<const Value*, Fact>;
 struct StraightLine {
   std::shared_ptr<Graph> graph;
   Facts facts;
-  at::Tensor output;  ///< for the example
+  at::Tensor output;      ///< for the example
+  std::string output_is;  ///< what it is of the output that was chosen: "the mean over 4 x 4 places"; empty: itself
   Value* input() const { return graph->inputs()[0]; }
   Value* result() const { return graph->outputs()[0]; }
 };

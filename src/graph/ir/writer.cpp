@@ -15,6 +15,10 @@ Value* Writer::list(const std::vector<Value*>& numbers) {
   return graph_.insertNode(graph_.createList(c10::IntType::get(), numbers))->output();
 }
 
+Value* Writer::tensors(const std::vector<Value*>& list) {
+  return graph_.insertNode(graph_.createList(c10::TensorType::get(), list))->output();
+}
+
 Value* Writer::call(const char* name, const std::vector<Value*>& inputs, const Fact& fact) {
   Node* node = graph_.insertNode(graph_.create(c10::Symbol::aten(name), inputs, 1));
   if (scope_) node->setScope(scope_);

@@ -23,6 +23,7 @@ class Writer {
   Value* none() { return constant({}); }
   /// A list of whole numbers.
   Value* list(const std::vector<Value*>& numbers);
+  Value* tensors(const std::vector<Value*>& list);
   /// A call of the aten operator `name` that takes these inputs and gives one output, of which `fact` is known.
   Value* call(const char* name, const std::vector<Value*>& inputs, const Fact& fact = {});
   /// The same node over other inputs.

@@ -7,7 +7,9 @@
 
 #include "graph/ir/writer.h"
 #include "graph/passes/dependence.h"
+#include "graph/passes/join_attention.h"
 #include "graph/passes/stream.h"
+#include "graph/passes/unfuse_attention.h"
 
 namespace legrad::graph {
 namespace {
@@ -144,8 +146,8 @@ Value* AttentionSite::mask() const {
 void check_has_attention(const Source& source) {
   bool found = false;
   for_each_node(*source.graph, [&](const Node* node) {
-    for (const char* name :
-         {"scaled_dot_product_attention", "softmax", "_softmax", "_safe_softmax", "_native_multi_head_attention"}) {
+    found = found || is_fused_attention(node);
+    for (const char* name : {"scaled_dot_product_attention", "softmax", "_softmax", "_safe_softmax"}) {
       found = found || is_aten(node, name);
     }
   });
@@ -158,9 +160,10 @@ Anatomy find_anatomy(StraightLine& line, const AttentionForms& forms) {
   find_sites(anatomy, line, forms, depending);
 
   const auto points = articulation_points(line, depending);
+  join_side_by_side(anatomy.blocks, line, points);
   std::vector<Node*> attentions;
   for (const auto& block : anatomy.blocks) attentions.push_back(block.node);
-  const auto places = find_stream(line, points, attentions);
+  const auto places = find_stream(line, points, depending, attentions);
   for (const size_t place : places) anatomy.tokens.push_back(points[place]);
   for (size_t i = 0; i < places.front(); ++i) {
     if (line.facts.at(points[i]).sizes.size() == 4 && is_convolution(points[i]->node())) anatomy.patches = points[i];

@@ -48,8 +48,8 @@ void silence(Graph& graph) {
 }
 
 // What a forward returned, by name or index.
-std::vector<std::pair<std::string, IValue>> outputs_of(const IValue& returned) {
-  std::vector<std::pair<std::string, IValue>> all;
+NamedOutputs outputs_of(const IValue& returned) {
+  NamedOutputs all;
   if (returned.isGenericDict()) {
     for (const auto& entry : returned.toGenericDict()) {
       all.emplace_back(entry.key().isString() ? entry.key().toStringRef() : "", entry.value());
@@ -68,13 +68,12 @@ std::vector<std::pair<std::string, IValue>> outputs_of(const IValue& returned) {
   return all;
 }
 
-std::optional<at::Tensor> chosen(const IValue& returned, const std::string& wanted) {
+std::optional<at::Tensor> chosen(const IValue& returned, const std::string& wanted, int64_t batch,
+                                 const std::optional<Place>& place) {
   const auto all = outputs_of(returned);
-  for (size_t i = 0; i < all.size(); ++i) {
-    const bool meant = wanted.empty() || wanted == all[i].first || wanted == std::to_string(i);
-    if (meant && is_prediction(all[i].second)) return all[i].second.toTensor();
-  }
-  return std::nullopt;
+  const auto at = choose(all, wanted, batch);
+  if (!at || form_of(all[*at].second, batch) == OutputForm::kNone) return std::nullopt;
+  return as_scores(all[*at].second.toTensor(), batch, place);
 }
 
 // A whole that also takes texts gives their part too; without texts, each of its outputs is asked for alone.
@@ -107,12 +106,14 @@ class Judge {
     silence(*graph);
     retarget(*graph, options_);
     torch::jit::EliminateDeadCode(graph);
-    if (is_complete(*graph)) return chosen(run(graph), options_.output);
+    const int64_t batch = images_.size(0);
+    if (is_complete(*graph)) return chosen(run(graph), options_.output, batch, options_.place);
+    NamedOutputs parts;
     for (const auto& part : parts_of(graph, options_.output)) {
-      if (!is_complete(*part)) continue;
-      if (auto output = chosen(run(part), {})) return output;
+      if (is_complete(*part)) parts.emplace_back("", run(part));
     }
-    return std::nullopt;
+    const auto at = choose(parts, {}, batch);
+    return at ? std::optional(as_scores(parts[*at].second.toTensor(), batch, options_.place)) : std::nullopt;
   }
 
  private:

@@ -222,9 +222,7 @@ StraightLine straighten(const Source& source, const at::Tensor& input, const Str
   if (!returned.from_images) {
     throw ModelError("the model's output does not depend on its input", Reason::kNotDifferentiable);
   }
-  const auto output = choose_output(trace.place(returned), returned.value, options.output);
-  line.graph->registerOutput(output.place);
-  line.output = output.value.toTensor();
+  set_output(line, trace.place(returned), returned.value, options);
   drop_dead_code(line);
   return line;
 }

@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 #include <legrad/error.h>
 
+#include <optional>
 #include <string>
 
 #include "graph/ir/line.h"
@@ -17,11 +18,18 @@ class ExecutionError : public ModelError {
   using ModelError::ModelError;
 };
 
+/// Row and column of one place of an output [B, C, h, w].
+struct Place {
+  int64_t row = 0;
+  int64_t column = 0;
+};
+
 struct StraightenOptions {
   c10::Device device = c10::Device(c10::kCPU);
   c10::ScalarType from_dtype = c10::ScalarType::Float;  ///< constants of this type ...
   c10::ScalarType to_dtype = c10::ScalarType::Float;    ///< ... become this one
   std::string output;                                   ///< name or index; empty: the first of shape [B, C]
+  std::optional<Place> place = {};                      ///< of an output [B, C, h, w]; none: the mean over all
   Limits limits;
 };
 

@@ -3,6 +3,7 @@
 #include <c10/util/ArrayRef.h>
 #include <legrad/error.h>
 
+#include <algorithm>
 #include <sstream>
 
 namespace legrad::graph {
@@ -15,76 +16,94 @@ uint64_t multiply(uint64_t a, uint64_t b) {
   return static_cast<uint64_t>(static_cast<unsigned __int128>(a) * b % kPrime);
 }
 
-// The last articulation point before each attention: Z^0 ... Z^(L-1).
-std::vector<size_t> places_before(const std::vector<Value*>& points, const std::vector<Node*>& attentions) {
-  std::vector<size_t> places;
-  for (const Node* attention : attentions) {
-    size_t before = points.size();
-    for (size_t i = 0; i < points.size(); ++i) {
-      if (points[i]->node()->isBefore(attention)) before = i;
-    }
-    if (before == points.size()) {
-      throw ModelError("no residual stream leads to the first attention (" + describe(attention) + ")",
-                       Reason::kNotOneStream);
-    }
-    places.push_back(before);
-  }
-  return places;
-}
-
 class Stream {
  public:
-  Stream(const StraightLine& line, const std::vector<Value*>& points, std::vector<size_t> places)
-      : line_(line), points_(points), places_(std::move(places)), first_(shape_at(places_.front())) {
-    if (first_.size() != 3) refuse("the first block's input has shape " + text(first_) + ", expected tokens [B, N, d]");
-  }
+  using Depending = std::unordered_set<const Value*>;
 
-  /// Z^L stands as far behind the last attention as each Z^l behind its own.
-  void add_last(const Node* first_attention) {
-    step_ = places_.size() > 1 ? places_[1] - places_[0] : steps_of_only_block(first_attention);
-    if (step_ == 0 || places_.back() + step_ >= points_.size()) {
-      refuse(
-          "the attention layers do not stand on one residual stream: between the first two of them no value is passed "
-          "by every path");
-    }
-    places_.push_back(places_.back() + step_);
-  }
-
-  void check_blocks_alike() const {
-    for (size_t l = 0; l + 1 < places_.size(); ++l) {
-      const auto steps = places_[l + 1] - places_[l];
-      const auto block = "block " + std::to_string(l);
-      if (steps != step_) {
-        refuse(block + " is not built like block 0 (" + std::to_string(steps) +
-               " steps on the residual stream, expected " + std::to_string(step_) + ")");
-      }
-      const auto shape = shape_at(places_[l + 1]);
-      if (shape != first_) {
-        refuse(block + " turns tokens of shape " + text(first_) + " into " + text(shape) +
-               ", expected one shape for all blocks");
-      }
-      for (size_t i = 1; i <= step_; ++i) {
-        const auto kind = points_[places_[l] + i]->node()->kind();
-        const auto expected = points_[places_[0] + i]->node()->kind();
-        if (kind == expected) continue;
-        refuse(block + " is not built like block 0 (" + std::string(kind.toQualString()) + " where " +
-               expected.toQualString() + " stands)");
-      }
+  Stream(const StraightLine& line, const std::vector<Value*>& points, const Depending& depending,
+         std::vector<size_t> places)
+      : line_(line), points_(points), depending_(depending), starts_(std::move(places)) {
+    const auto& first = shape_at(starts_.front());
+    if (first.size() != 3) refuse("the first block's input has shape " + text(first) + ", expected tokens [B, N, d]");
+    if (std::ranges::adjacent_find(starts_) != starts_.end()) {
+      refuse("the attention layers do not stand on one residual stream: between two of them no value is passed by "
+             "every path");
     }
   }
 
-  const std::vector<size_t>& places() const { return places_; }
+  std::vector<size_t> tokens(const Node* first_attention) const {
+    std::vector<size_t> ends(starts_.begin() + 1, starts_.end());
+    size_t steps = 0;  // of the last block
+    if (ends.empty()) {
+      steps = steps_of_only_block(first_attention);
+    } else {
+      check_shapes(ends);
+      steps = steps_of_last_block(ends);
+      if (steps == 0) {
+        for (size_t l = 0; l < ends.size(); ++l) ends[l] = before_positions(ends[l], starts_[l]);
+        steps = steps_of_last_block(ends);
+      }
+    }
+    if (steps == 0) {
+      refuse("the last block is built like none before it, so where it ends on the residual stream cannot be told");
+    }
+    ends.push_back(starts_.back() + steps);
+    ends.insert(ends.begin(), starts_.front());
+    check_shapes(ends);
+    return ends;
+  }
 
  private:
   const std::vector<int64_t>& shape_at(size_t place) const { return line_.facts.at(points_[place]).sizes; }
 
+  void check_shapes(const std::vector<size_t>& places) const {
+    const auto& first = shape_at(starts_.front());
+    for (const size_t place : places) {
+      if (shape_at(place) == first) continue;
+      refuse("a block turns tokens of shape " + text(first) + " into " + text(shape_at(place)) +
+             ", expected one shape for all blocks");
+    }
+  }
+
+  // The most steps on the stream behind the last attention that are those of a block before it; 0 where none is.
+  size_t steps_of_last_block(const std::vector<size_t>& ends) const {
+    size_t most = 0;
+    for (size_t l = 0; l < ends.size(); ++l) {
+      const size_t steps = ends[l] - starts_[l];
+      if (steps > most && starts_.back() + steps < points_.size() && alike(starts_[l], starts_.back(), steps)) {
+        most = steps;
+      }
+    }
+    return most;
+  }
+
+  bool alike(size_t one, size_t other, size_t steps) const {
+    for (size_t i = 1; i <= steps; ++i) {
+      if (points_[one + i]->node()->kind() != points_[other + i]->node()->kind()) return false;
+    }
+    return shape_at(other + steps) == shape_at(starts_.front());
+  }
+
+  // Goes back over sums of a value of the stream and something that does not depend on the images.
+  size_t before_positions(size_t end, size_t start) const {
+    const auto adds_positions = [&](size_t place) {
+      const Node* node = points_[place]->node();
+      if (!is_aten(node, "add")) return false;
+      const Value* before = points_[place - 1];
+      return (node->input(0) == before && depending_.count(node->input(1)) == 0) ||
+             (node->input(1) == before && depending_.count(node->input(0)) == 0);
+    };
+    while (end > start + 1 && adds_positions(end)) --end;
+    return end;
+  }
+
   // A block adds twice to the stream, behind its attention and behind its MLP.
   size_t steps_of_only_block(const Node* attention) const {
     size_t steps = 0;
-    for (size_t i = places_[0] + 1, adds = 0; i < points_.size() && adds < 2; ++i) {
+    for (size_t i = starts_[0] + 1, adds = 0; i < points_.size() && adds < 2; ++i) {
       const Node* node = points_[i]->node();
-      if (!node->isAfter(attention) || !is_aten(node, "add") || shape_at(i) != first_) continue;
-      steps = i - places_[0];
+      if (!node->isAfter(attention) || !is_aten(node, "add") || shape_at(i) != shape_at(starts_[0])) continue;
+      steps = i - starts_[0];
       ++adds;
     }
     return steps;
@@ -96,9 +115,8 @@ class Stream {
 
   const StraightLine& line_;
   const std::vector<Value*>& points_;
-  std::vector<size_t> places_;
-  const std::vector<int64_t>& first_;  // the shape of Z^0
-  size_t step_ = 0;                    // articulation points from Z^l to Z^(l+1)
+  const Depending& depending_;
+  std::vector<size_t> starts_;  // the tokens each attention's block begins with
 };
 
 }  // namespace
@@ -146,12 +164,27 @@ std::vector<Value*> articulation_points(const StraightLine& line, const std::uno
   return points;
 }
 
+std::vector<size_t> places_before(const std::vector<Value*>& points, const std::vector<Node*>& attentions) {
+  std::vector<size_t> places;
+  places.reserve(attentions.size());
+  for (const Node* attention : attentions) {
+    size_t before = points.size();
+    for (size_t i = 0; i < points.size(); ++i) {
+      if (points[i]->node()->isBefore(attention)) before = i;
+    }
+    if (before == points.size()) {
+      throw ModelError("no residual stream leads to the first attention (" + describe(attention) + ")",
+                       Reason::kNotOneStream);
+    }
+    places.push_back(before);
+  }
+  return places;
+}
+
 std::vector<size_t> find_stream(const StraightLine& line, const std::vector<Value*>& points,
+                                const std::unordered_set<const Value*>& depending,
                                 const std::vector<Node*>& attentions) {
-  Stream stream(line, points, places_before(points, attentions));
-  stream.add_last(attentions.front());
-  stream.check_blocks_alike();
-  return stream.places();
+  return Stream(line, points, depending, places_before(points, attentions)).tokens(attentions.front());
 }
 
 }  // namespace legrad::graph

@@ -12,9 +12,16 @@ namespace legrad::graph {
 /// points of its data flow.
 std::vector<Value*> articulation_points(const StraightLine& line, const std::unordered_set<const Value*>& depending);
 
+/// The last articulation point before each attention. Throws `ModelError` where there is none.
+std::vector<size_t> places_before(const std::vector<Value*>& points, const std::vector<Node*>& attentions);
+
 /// The residual stream: where on the list of articulation points the tokens Z^0 ... Z^L stand, one more than there are
-/// attentions. Throws `ModelError` unless all blocks are built alike and hand on tokens of one shape.
+/// attentions, each of which stands in a block of its own. A block ends where the next begins; positions that are added
+/// between two blocks belong to the next. The last block ends like one of those before it.
+///
+/// Throws `ModelError` unless all blocks hand on tokens of one shape, and the end of the last one can be told.
 std::vector<size_t> find_stream(const StraightLine& line, const std::vector<Value*>& points,
+                                const std::unordered_set<const Value*>& depending,
                                 const std::vector<Node*>& attentions);
 
 /// What models with more than one stream, or with windows, are told.

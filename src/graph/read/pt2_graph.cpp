@@ -1,6 +1,7 @@
 #include "graph/read/pt2_graph.h"
 
 #include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/ops/scalar_tensor.h>
 #include <legrad/error.h>
 #include <torch/csrc/jit/ir/constants.h>
 
@@ -215,6 +216,7 @@ class GraphReader {
     if (!handle) throw ModelError("refused " + target + ": this LibTorch has no such operator", Reason::kNotAllowed);
     const auto& schema = handle->schema();
     Node* made = insert(name, arguments(node, schema, target), schema.returns().size());
+    if (!made->maybeOperator()) numbers_to_tensors(made, schema);
     for (size_t i = 0; i < schema.returns().size(); ++i) made->outputs()[i]->setType(schema.returns()[i].type());
     check_operator(made, target);
     // A number in the place of a tensor means the overload for numbers.
@@ -223,7 +225,9 @@ class GraphReader {
       const bool tensor = made->input(i)->type()->isSubtypeOf(*c10::TensorType::get());
       number_for_tensor |= schema.arguments()[i].type()->kind() == c10::TypeKind::TensorType && !tensor;
     }
-    if (made->schema().overload_name() != overload && !number_for_tensor) refuse_arguments(target);
+    // Where no scales are given, upsampling to a size has two overloads that take the same arguments.
+    const bool same = name.find("::upsample_") != std::string::npos && made->schema().overload_name() == "vec";
+    if (made->schema().overload_name() != overload && !number_for_tensor && !same) refuse_arguments(target);
     define_outputs(node.at("outputs"), made);
   }
 
@@ -270,6 +274,18 @@ class GraphReader {
     return object.at(kind);
   }
 
+  // A decomposed 1 - x: a number in the place of a tensor where there is no overload for numbers.
+  void numbers_to_tensors(Node* node, const c10::FunctionSchema& schema) {
+    const torch::jit::WithInsertPoint before(node);
+    for (size_t i = 0; i < schema.arguments().size(); ++i) {
+      const auto number = torch::jit::toIValue(node->input(i));
+      const bool tensor = schema.arguments()[i].type()->kind() == c10::TypeKind::TensorType;
+      if (tensor && number && number->isScalar()) {
+        node->replaceInput(i, constant(at::scalar_tensor(number->toScalar(), number->isDouble() ? at::kDouble : at::kLong)));
+      }
+    }
+  }
+
   std::vector<Value*> arguments(const json& node, const c10::FunctionSchema& schema, const std::string& target) {
     std::map<std::string, const json*> given;
     for (const auto& input : node.at("inputs")) given[input.at("name").get<std::string>()] = &input.at("arg");
@@ -299,6 +315,7 @@ class GraphReader {
       if (kind == "as_tensor") {
         define(value.at("name").get<std::string>(), output);
       } else if (kind == "as_sym_int" || kind == "as_sym_bool" || kind == "as_sym_float") {
+        if (output->type()->kind() == c10::TypeKind::NumberType) output = typed_number(output, kind);
         define(value.at("as_name").get<std::string>(), output);
       } else if (kind == "as_tensors") {
         Node* unpacked = graph().insertNode(graph().createListUnpack(output, value.size()));
@@ -308,6 +325,19 @@ class GraphReader {
         throw ModelError("an operator with an output of kind " + kind, Reason::kNotAllowed);
       }
     }
+  }
+
+  // A number read out of a tensor, of the type the file says it has.
+  Value* typed_number(Value* number, const std::string& kind) {
+    const bool whole = kind == "as_sym_int";
+    const bool truth = kind == "as_sym_bool";
+    Node* made = insert(whole ? "aten::Int" : truth ? "aten::Bool" : "aten::Float", {number}, 1);
+    if (truth) {
+      made->output()->setType(c10::BoolType::get());
+    } else {
+      made->output()->setType(whole ? c10::TypePtr(c10::IntType::get()) : c10::TypePtr(c10::FloatType::get()));
+    }
+    return made->output();
   }
 
   Value* argument(const json& object, const c10::TypePtr& wanted) {

@@ -137,10 +137,76 @@ std::string refused(const std::string& body) {
   return refusal([&] { graph::find_anatomy(line, {}); });
 }
 
-TEST(FindAnatomy, RefusesBlocksThatAreNotAlike) {
-  EXPECT_EQ(refused("  %t : Tensor = aten::neg(%x)\n" + block("t", "u") + block("u", "v") + block("v", "w") +
-                    "  %e : Tensor = aten::exp(%w)\n" + block("e", "z")),
+TEST(FindAnatomy, BlocksNeedNotBeAlike) {
+  auto line = line_of(model("  %t : Tensor = aten::neg(%x)\n" + block("t", "u") + block("u", "v") + block("v", "w") +
+                            "  %e : Tensor = aten::exp(%w)\n" + block("e", "z")),
+                      noise({2, 4, 3}));
+  const auto anatomy = graph::find_anatomy(line, {});
+  ASSERT_EQ(anatomy.tokens.size(), 5U);
+  EXPECT_TRUE(graph::is_aten(anatomy.tokens[3]->node(), "exp")) << "a block ends where the next begins";
+  EXPECT_EQ(anatomy.tokens[4], graph::find_all(*line.graph, "add").at(7)->output()) << "the last one like one before";
+}
+
+TEST(FindAnatomy, PositionsBetweenBlocksBelongToTheNext) {
+  const auto positions = [](const std::string& from, const std::string& to) {
+    return "  %" + to + " : Tensor = aten::add(%" + from + ", %positions, %one)\n";
+  };
+  const auto body = "  %t : Tensor = aten::neg(%x)\n" + block("t", "u") + positions("u", "p") + block("p", "v") +
+                    positions("v", "q") + block("q", "z");
+  const auto ir = named(model(body), "graph(%x : Tensor)", "graph(%x : Tensor, %positions : Tensor)");
+  auto line = line_of(ir, noise({2, 4, 3}), {noise({1, 4, 3})});
+  const auto anatomy = graph::find_anatomy(line, {});
+  const auto adds = graph::find_all(*line.graph, "add");
+  ASSERT_EQ(anatomy.tokens.size(), 4U);
+  EXPECT_EQ(anatomy.tokens[1], adds.at(1)->output());
+  EXPECT_EQ(anatomy.tokens[2], adds.at(4)->output());
+  EXPECT_EQ(anatomy.tokens[3], adds.at(7)->output());
+}
+
+// A block with two attentions: z + attention(z) + attention(OTHER(z)), and relu of that on top.
+std::string two_attentions(const std::string& from, const std::string& to, const std::string& other = "sigmoid(%q_TO)",
+                           const std::string& scale = "none") {
+  return named(named(named(named(R"(
+  %q_TO : Tensor = aten::unsqueeze(%FROM, %one)
+  %o_TO : Tensor = aten::scaled_dot_product_attention(%q_TO, %q_TO, %q_TO, %none, %off, %no, %none, %no)
+  %c_TO : Tensor = aten::squeeze(%o_TO, %one)
+  %g_TO : Tensor = aten::add(%FROM, %c_TO, %one)
+  %k_TO : Tensor = aten::OTHER
+  %p_TO : Tensor = aten::scaled_dot_product_attention(%k_TO, %q_TO, %k_TO, %none, %off, %no, %SCALE, %no)
+  %d_TO : Tensor = aten::squeeze(%p_TO, %one)
+  %h_TO : Tensor = aten::add(%g_TO, %d_TO, %one)
+  %r_TO : Tensor = aten::relu(%h_TO)
+  %TO : Tensor = aten::add(%h_TO, %r_TO, %one)
+)",
+                                 "OTHER", other),
+                           "SCALE", scale),
+                     "FROM", from),
+               "TO", to);
+}
+
+TEST(FindAnatomy, AttentionsSideBySideBecomeTheHeadsOfOne) {
+  const auto x = noise({2, 4, 3});
+  auto line = line_of(model("  %t : Tensor = aten::neg(%x)\n" + two_attentions("t", "u") + two_attentions("u", "z")), x);
+  const auto before = run(line, x);
+  const auto anatomy = graph::find_anatomy(line, {});
+  line.graph->lint();
+  EXPECT_EQ(count(line, "scaled_dot_product_attention"), 2U);
+  ASSERT_EQ(anatomy.blocks.size(), 2U);
+  ASSERT_EQ(anatomy.tokens.size(), 3U);
+  EXPECT_EQ(line.facts.at(anatomy.blocks[1].context()).sizes, (std::vector<int64_t>{2, 2, 4, 3}));
+  EXPECT_EQ(anatomy.blocks[0].form, "scaled_dot_product_attention, 2 side by side");
+  EXPECT_TRUE(close(run(line, x), before));
+}
+
+TEST(FindAnatomy, RefusesAnAttentionOverWhatAnotherGivesInOneBlock) {
+  EXPECT_EQ(refused("  %t : Tensor = aten::neg(%x)\n" + two_attentions("t", "z", "sigmoid(%o_TO)")),
             to_string(Reason::kNotOneStream));
+}
+
+TEST(FindAnatomy, RefusesUnlikeAttentionsSideBySide) {
+  EXPECT_EQ(refused("  %half : float = prim::Constant[value=0.5]()\n  %t : Tensor = aten::neg(%x)\n" +
+                    two_attentions("t", "z", "sigmoid(%q_TO)", "half")),
+            to_string(Reason::kUnknownAttention));
 }
 
 TEST(FindAnatomy, RefusesBlocksOfOtherOperators) {

@@ -173,5 +173,70 @@ TEST(Outputs, RefusesAnotherShape) {
   EXPECT_EQ(refusal([] { chosen("tokens"); }), to_string(Reason::kNoSuitableOutput));
 }
 
+graph::StraightLine of_one_output(const std::string& operators, const at::Tensor& x,
+                                  const graph::StraightenOptions& options = {}) {
+  return graph::straighten(source_of(R"(
+graph(%x : Tensor):
+  %zero : int = prim::Constant[value=0]()
+  %one : int = prim::Constant[value=1]()
+  %yes : bool = prim::Constant[value=1]()
+)" + operators + "\n  return (%y))"),
+                           x, options);
+}
+
+TEST(Outputs, OneRowIsScores) {
+  const auto x = noise({3, 1, 4});
+  const auto line = of_one_output("  %y : Tensor = aten::neg(%x)", x);
+  EXPECT_TRUE(close(line.output, -x.squeeze(1)));
+  EXPECT_TRUE(close(run(line, x), line.output));
+}
+
+TEST(Outputs, ASqueezedLogitIsTheScoreOfAnOnlyClass) {
+  const auto x = noise({3, 4});
+  const auto line = of_one_output("  %y : Tensor = aten::select(%x, %one, %zero)", x);
+  EXPECT_TRUE(close(line.output, x.narrow(1, 0, 1)));
+  EXPECT_TRUE(close(run(line, x), line.output));
+}
+
+TEST(Outputs, OfScoresAtPlacesTheMeanOrOne) {
+  const auto x = noise({2, 5, 3, 4});
+  const auto mean = of_one_output("  %y : Tensor = aten::neg(%x)", x);
+  EXPECT_TRUE(close(mean.output, -x.mean({2, 3})));
+  EXPECT_TRUE(close(run(mean, x), mean.output));
+  EXPECT_EQ(mean.output_is, "the mean over 3 x 4 places");
+  graph::StraightenOptions options;
+  options.place = {2, 1};
+  const auto one = of_one_output("  %y : Tensor = aten::neg(%x)", x, options);
+  EXPECT_TRUE(close(one.output, -x.select(2, 2).select(2, 1)));
+  EXPECT_TRUE(close(run(one, x), one.output));
+  EXPECT_EQ(one.output_is, "place 2,1 of 3 x 4 places");
+  options.place = {3, 0};
+  EXPECT_THROW(of_one_output("  %y : Tensor = aten::neg(%x)", x, options), InputError);
+  const auto scores = noise({2, 5});
+  EXPECT_THROW(of_one_output("  %y : Tensor = aten::neg(%x)", scores, options), ModelError) << "it has no places";
+}
+
+TEST(Outputs, RefusesATopK) {
+  const auto why = [](const char* operators) {
+    try {
+      of_one_output(operators, noise({2, 5}));
+    } catch (const ModelError& error) {
+      return std::string(error.what());
+    }
+    return std::string("nothing was refused");
+  };
+  EXPECT_NE(why(R"(
+  %v : Tensor, %i : Tensor = aten::topk(%x, %one, %one, %yes, %yes)
+  %y : (Tensor, Tensor) = prim::TupleConstruct(%v, %i))")
+                .find("top-k"),
+            std::string::npos);
+  EXPECT_NE(why(R"(
+  %v : Tensor, %i : Tensor = aten::topk(%x, %one, %one, %yes, %yes)
+  %w : Tensor = aten::neg(%v)
+  %y : (Tensor, Tensor) = prim::TupleConstruct(%w, %i))")
+                .find("top-k"),
+            std::string::npos);
+}
+
 }  // namespace
 }  // namespace legrad::test

@@ -264,5 +264,58 @@ graph(%x : Tensor, %width : int, %heads : int, %qkv : Tensor, %qkv_bias : Tensor
   EXPECT_TRUE(at::allclose(run(line, x), expected.select(1, 1), 1e-4, 1e-5));
 }
 
+class EncoderLayer : public testing::TestWithParam<std::tuple<bool, bool>> {};
+
+TEST_P(EncoderLayer, GivesWhatTheFusedOneGives) {
+  const auto [gelu, norm_first] = GetParam();
+  constexpr double kEps = 1e-3;
+  const auto x = noise({2, 5, 6});
+  const auto w = [](at::IntArrayRef sizes) { return noise(sizes); };
+  const std::vector<at::Tensor> weights = {w({18, 6}), w({18}), w({6, 6}), w({6}),    w({6}), w({6}),
+                                           w({6}),     w({6}),  w({8, 6}), w({8}), w({6, 8}), w({6})};
+  std::string names;
+  for (size_t i = 0; i < weights.size(); ++i) names += ", %w" + std::to_string(i) + " : Tensor";
+  std::vector<c10::IValue> given(weights.begin(), weights.end());
+  for (const c10::IValue& value : {c10::IValue(6), c10::IValue(2), c10::IValue(gelu), c10::IValue(norm_first)}) {
+    given.push_back(value);
+  }
+  auto source = source_of("graph(%x : Tensor" + names + R"(, %width : int, %heads : int, %gelu : bool, %first : bool):
+  %none : NoneType = prim::Constant()
+  %one : int = prim::Constant[value=1]()
+  %eps : float = prim::Constant[value=0.001]()
+  %z : Tensor = aten::_transformer_encoder_layer_fwd(
+      %x, %width, %heads, %w0, %w1, %w2, %w3, %gelu, %first, %eps, %w4, %w5, %w6, %w7, %w8, %w9, %w10, %w11, %none,
+      %none)
+  %y : Tensor = aten::select(%z, %one, %one)
+  return (%y))",
+                          given);
+  const auto plain = graph::unfuse_attention(source);
+  EXPECT_EQ(graph::find_all(*plain.graph, "_transformer_encoder_layer_fwd").size(), 0U);
+  const auto line = graph::straighten(plain, x, {});
+  const auto norm = [&](const at::Tensor& z, size_t at) {
+    return at::layer_norm(z, {6}, weights[at], weights[at + 1], kEps);
+  };
+  const auto attend = [&](const at::Tensor& z) {
+    const auto parts = at::linear(z, weights[0], weights[1]).reshape({2, 5, 3, 2, 3}).permute({2, 0, 3, 1, 4});
+    const auto map = at::softmax(at::matmul(parts[0], parts[1].transpose(-2, -1)) / std::sqrt(3.0), -1);
+    return at::linear(at::matmul(map, parts[2]).transpose(1, 2).reshape({2, 5, 6}), weights[2], weights[3]);
+  };
+  const auto widen = [&, use_gelu = gelu](const at::Tensor& z) {
+    const auto wide = at::linear(z, weights[8], weights[9]);
+    return at::linear(use_gelu ? at::gelu(wide) : at::relu(wide), weights[10], weights[11]);
+  };
+  at::Tensor expected;
+  if (norm_first) {
+    const auto middle = x + attend(norm(x, 4));
+    expected = middle + widen(norm(middle, 6));
+  } else {
+    const auto middle = norm(x + attend(x), 4);
+    expected = norm(middle + widen(middle), 6);
+  }
+  EXPECT_TRUE(close(run(line, x), expected.select(1, 1)));
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, EncoderLayer, testing::Combine(testing::Bool(), testing::Bool()));
+
 }  // namespace
 }  // namespace legrad::test
