@@ -34,8 +34,8 @@ struct Anatomy {
 void check_has_attention(const Source& source);
 
 /// Finds attention, and the residual stream as the articulation points of the data flow: the values that every path
-/// from the input to the output passes. Throws `ModelError` unless all blocks are alike and hand on tokens of one
-/// shape.
+/// from the input to the output passes. Attentions that stand side by side in one block are joined into one. Throws
+/// `ModelError` unless all blocks stand on the stream and hand on tokens of one shape.
 ///
 /// Where the stream is [N, B, d], as in older CLIPs, transposes are put into the line so that all tokens are [B, N, d].
 Anatomy find_anatomy(StraightLine& line, const AttentionForms& forms);

@@ -43,6 +43,7 @@ class Stream {
         for (size_t l = 0; l < ends.size(); ++l) ends[l] = before_positions(ends[l], starts_[l]);
         steps = steps_of_last_block(ends);
       }
+      if (goes_on_behind(starts_.back() + steps)) steps = 0;
     }
     if (steps == 0) {
       refuse("the last block is built like none before it, so where it ends on the residual stream cannot be told");
@@ -82,6 +83,16 @@ class Stream {
       if (points_[one + i]->node()->kind() != points_[other + i]->node()->kind()) return false;
     }
     return shape_at(other + steps) == shape_at(starts_.front());
+  }
+
+  // Whether the stream goes on as in a block: something made of the tokens is added to all of them.
+  bool goes_on_behind(size_t end) const {
+    for (size_t i = end + 1; i < points_.size(); ++i) {
+      const Node* node = points_[i]->node();
+      if (!is_aten(node, "add") || shape_at(i) != shape_at(starts_.front())) continue;
+      if (depending_.count(node->input(0)) > 0 && depending_.count(node->input(1)) > 0) return true;
+    }
+    return false;
   }
 
   // Goes back over sums of a value of the stream and something that does not depend on the images.

@@ -217,6 +217,12 @@ TEST(FindAnatomy, RefusesBlocksOfOtherOperators) {
             "nothing was refused");
 }
 
+TEST(FindAnatomy, RefusesALastBlockThatGoesOnBehindTheEndOfThoseBefore) {
+  const auto more = "  %m : Tensor = aten::exp(%w)\n  %z : Tensor = aten::add(%w, %m, %one)\n";
+  EXPECT_EQ(refused("  %t : Tensor = aten::neg(%x)\n" + block("t", "u") + block("u", "v") + block("v", "w") + more),
+            to_string(Reason::kNotOneStream));
+}
+
 TEST(FindAnatomy, RefusesTwoStreams) {
   EXPECT_EQ(refused("  %t : Tensor = aten::neg(%x)\n  %s : Tensor = aten::exp(%x)\n" + block("t", "u") +
                     block("s", "v") + "  %z : Tensor = aten::mul(%u, %v)\n"),
