@@ -7,7 +7,9 @@
 #include "graph/passes/cut.h"
 #include "graph/passes/judge.h"
 #include "graph/passes/lower.h"
+#include "model/difference.h"
 #include "model/measure.h"
+#include "model/sweep.h"
 
 namespace legrad::model {
 namespace {
@@ -134,6 +136,19 @@ std::shared_ptr<Network> build(const graph::Source& source, int64_t batch, Image
   network->line = std::make_shared<const graph::Source>(std::move(lowered.snapshot));
   judge_and_measure(*network, source, images, lowered.line, straighten);
   return network;
+}
+
+bool stands_for_each_image(const Network& network, const graph::Source& source,
+                           const graph::StraightenOptions& straighten) {
+  const auto& image = *network.structure.image;
+  const auto images = example_images(2, image.size, image.channels, straighten);
+  std::optional<at::Tensor> together;
+  try {
+    together = graph::run_as_it_stands(source, images, straighten);
+  } catch (const ModelError&) {
+    return true;
+  }
+  return !together || agree(sweep_forward(network, images, {}, {}, nullptr), *together);
 }
 
 }  // namespace legrad::model

@@ -13,4 +13,9 @@ namespace legrad::model {
 std::shared_ptr<Network> build(const graph::Source& source, int64_t batch, ImageSize size, int64_t channels,
                                const graph::StraightenOptions& straighten);
 
+/// Whether the file gives each of two images what a network that was built on one gives it alone; also where the file
+/// takes no two. Tells a file that goes through its images one by one from one that mixes them.
+bool stands_for_each_image(const Network& network, const graph::Source& source,
+                           const graph::StraightenOptions& straighten);
+
 }  // namespace legrad::model

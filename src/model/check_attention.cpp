@@ -114,7 +114,11 @@ class AttentionCheck {
       if (rows) stage_.layout.query_order = order(*rows);
       if (stage_.layout.query_order.defined()) stage_.layout.query_tokens = index(*rows);
     }
-    if (columns) stage_.layout.key_order = order(*columns);
+    if (!columns) return;
+    stage_.layout.key_order = order(*columns);
+    if (static_cast<int64_t>(columns->size()) < seen_.alone.size(1)) {
+      stage_.layout.keyless = stage_.layout.key_order.eq(static_cast<int64_t>(columns->size()));
+    }
   }
 
   bool is_pooler() const { return network_.pooler && &stage_ == &*network_.pooler; }
@@ -130,7 +134,10 @@ class AttentionCheck {
     if (!found) refuse("a row of it is made of several tokens");
     const auto unmade = std::count(found->begin(), found->end(), -1);
     if (unmade == static_cast<int64_t>(found->size())) return std::nullopt;
-    if (unmade > 0 || static_cast<int64_t>(found->size()) != count) refuse("not all rows of it are tokens");
+    const auto rows = static_cast<int64_t>(found->size());
+    // A pooler may leave tokens out, as timm's do with those that are no patches.
+    const bool fits = is_pooler() && part > 0 ? rows <= count : rows == count;
+    if (unmade > 0 || !fits) refuse("not all rows of it are tokens");
     return found;
   }
 
@@ -145,10 +152,11 @@ class AttentionCheck {
             changed_slices(given.value, base.value, 2)};
   }
 
-  // The row of each token; undefined where each stands in its own place.
+  // The row of each token, or the number of rows where it has none; undefined where each stands in its own place.
   at::Tensor order(const std::vector<int64_t>& sources) const {
-    if (std::is_sorted(sources.begin(), sources.end())) return {};
-    std::vector<int64_t> rows(sources.size());
+    const auto tokens = static_cast<size_t>(seen_.alone.size(1));
+    if (sources.size() == tokens && std::is_sorted(sources.begin(), sources.end())) return {};
+    std::vector<int64_t> rows(tokens, static_cast<int64_t>(sources.size()));
     for (size_t row = 0; row < sources.size(); ++row) rows[sources[row]] = static_cast<int64_t>(row);
     return index(rows);
   }

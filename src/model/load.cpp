@@ -62,15 +62,15 @@ class SizeFinder {
 
   // At the size that the model's file or weights tell.
   std::shared_ptr<const Network> build_at_own() const {
-    if (!hint_.patches) {
-      throw ModelError(
-          "no patch embedding was found (a convolution over images [B, C, H, W]); expected a vision tower that takes "
-          "images",
-          Reason::kOtherInput);
-    }
     if (auto network = attempt_own()) return network;
     // Nothing tells the size. A common one shows whether the model could be explained at all; if so, ask.
-    attempt({224, 224});
+    if (!attempt({224, 224}).network && !hint_.patches && hint_.candidates.empty()) {
+      throw ModelError(
+          "no patch embedding was found (a convolution over images [B, C, H, W], or a linear layer over patches whose "
+          "size tells that of the images); expected a vision tower that takes images. If it is one, give their size "
+          "(LoadOptions::input_size)",
+          Reason::kOtherInput);
+    }
     throw ModelError(
         "the input size cannot be told from the model (no position embedding was found, or it fits no square grid); "
         "give the size of its images (LoadOptions::input_size)",
@@ -83,21 +83,42 @@ class SizeFinder {
     std::optional<graph::ExecutionError> failure;  // where there is no network
   };
 
+  // On two images, so that what belongs to the batch shows; or on one, where the file holds a batch of that, makes one for
+  // its example, or goes through its images in a loop.
   Attempt attempt(ImageSize size) const {
     std::optional<graph::ExecutionError> failure;
-    std::optional<ModelError> unfit;
-    for (const int64_t batch : {2, 1}) {  // perhaps the file holds a batch of one image, or makes one for its example
-      try {
-        return {build(source_, batch, size, hint_.channels, straighten_), std::nullopt};
-      } catch (const graph::ExecutionError& error) {
-        failure = error;
-      } catch (const ModelError& error) {
-        if (batch == 1 || error.reason() != Reason::kBatchUnfit) throw;
-        unfit = error;
-      }
+    std::optional<ModelError> refusal;
+    try {
+      return {build(source_, 2, size, hint_.channels, straighten_), std::nullopt};
+    } catch (const graph::ExecutionError& error) {
+      failure = error;
+    } catch (const ModelError& error) {
+      if (!may_be_of_the_batch(error.reason())) throw;
+      refusal = error;
     }
-    if (unfit) throw ModelError(*unfit);
+    try {
+      auto network = build(source_, 1, size, hint_.channels, straighten_);
+      if (!refusal || stands_for_each_image(*network, source_, straighten_)) return {network, std::nullopt};
+    } catch (const graph::ExecutionError& error) {
+      failure = error;
+      if (refusal && refusal->reason() == Reason::kBatchUnfit) refuse_batch_of(2);
+    } catch (const ModelError& error) {
+      if (!refusal || refusal->reason() == Reason::kBatchUnfit) throw;
+    }
+    if (refusal) throw ModelError(*refusal);
+    if (hint_.batch > 2) refuse_batch_of(hint_.batch);
     return {nullptr, failure};
+  }
+
+  static bool may_be_of_the_batch(Reason reason) {
+    return reason == Reason::kBatchUnfit || reason == Reason::kNotOneStream || reason == Reason::kUnknownAttention ||
+           reason == Reason::kSeveralPoolers;
+  }
+
+  [[noreturn]] static void refuse_batch_of(int64_t images) {
+    throw ModelError("the file holds a batch of exactly " + std::to_string(images) +
+                         " images; export it with a dynamic batch, or for one image",
+                     Reason::kBatchUnfit);
   }
 
   std::shared_ptr<const Network> attempt_own() const {

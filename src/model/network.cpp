@@ -3,6 +3,8 @@
 #include <ATen/Functions.h>
 #include <legrad/error.h>
 
+#include <limits>
+
 namespace legrad::model {
 namespace {
 
@@ -27,12 +29,30 @@ at::Tensor by_head(const AttentionLayout& layout, const at::Tensor& part, int64_
       Reason::kBatchUnfit);
 }
 
+// K or V with a row for each token, in their order: 0 where a pooler does not attend to it.
+at::Tensor by_token(const AttentionLayout& layout, const at::Tensor& part) {
+  if (!layout.keyless.defined()) return in_order(part, 2, layout.key_order);
+  return at::constant_pad_nd(part, {0, 0, 0, 1}).index_select(2, layout.key_order);
+}
+
+// A mask [M, N or broadcast] over keys, as one over all tokens that a pooler could attend to.
+at::Tensor mask_by_token(const AttentionLayout& layout, const at::Tensor& given, const at::Tensor& like) {
+  const auto places = layout.key_order;
+  auto mask = given.defined() ? given : at::zeros({1, 1, 1, 1}, like.options());
+  mask = mask.size(-1) > 1 ? at::constant_pad_nd(mask, {0, 1}).index_select(-1, places) : mask;
+  auto sizes = mask.sizes().vec();
+  sizes.back() = places.size(0);
+  mask = mask.expand(sizes);
+  if (mask.scalar_type() == at::kBool) return mask.logical_and(layout.keyless.logical_not());
+  return mask.masked_fill(layout.keyless, -std::numeric_limits<double>::infinity());
+}
+
 // A mask that broadcasts to [B, h, M, N], its rows and columns in the order of the tokens.
 at::Tensor mask_by_head(const AttentionLayout& layout, const at::Tensor& given, int64_t batch, int64_t heads) {
   const bool by_image =
       layout.heads_in_batch && given.dim() == 4 && given.size(0) == 1 && given.size(1) == batch * heads;
   auto mask = by_image ? split(layout, given, batch) : given;
-  if (mask.size(-1) > 1) mask = in_order(mask, -1, layout.key_order);
+  if (mask.size(-1) > 1 && !layout.keyless.defined()) mask = in_order(mask, -1, layout.key_order);
   if (mask.dim() > 1 && mask.size(-2) > 1) mask = in_order(mask, -2, layout.query_order);
   return mask.detach();
 }
@@ -96,10 +116,11 @@ Attended Network::attend(const AttentionStage& stage, const at::Tensor& tokens) 
   const auto query = by_head(layout, parts[0], batch).expand({-1, heads, -1, -1});
   at::Tensor mask;
   if (stage.mask) mask = mask_by_head(layout, parts[kMask], batch, heads);
+  if (layout.keyless.defined()) mask = mask_by_token(layout, mask, query);
   Attended attended;
   attended.context = in_order(context, 2, layout.query_order);
-  attended.attention = {in_order(query, 2, layout.query_order).detach(), in_order(key, 2, layout.key_order).detach(),
-                        in_order(value, 2, layout.key_order).detach(), mask, stage.scale};
+  attended.attention = {in_order(query, 2, layout.query_order).detach(), by_token(layout, key).detach(),
+                        by_token(layout, value).detach(), mask, stage.scale};
   return attended;
 }
 

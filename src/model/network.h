@@ -26,6 +26,7 @@ struct AttentionLayout {
   bool heads_in_batch = false;  ///< heads and images are one dimension, [1, B·h, N, e] ...
   bool heads_first = false;     ///< ... [1, h·B, N, e]
   at::Tensor key_order;         ///< [N] the row of K and V that is made of each token; undefined: its own
+  at::Tensor keyless;           ///< [N] true for tokens that a pooler does not attend to; undefined: there are none
   at::Tensor query_order;       ///< [N] likewise of Q and O
   at::Tensor query_tokens;      ///< [N] the token that each row of Q and O is made of
 };

@@ -12,8 +12,7 @@ namespace {
 //   - computes its result from its arguments alone and touches nothing else: no file, no network, no random numbers;
 //   - checks its arguments, so that no shape, index or number makes it read or write beyond its tensors (`ctc_loss`,
 //     `max_unpool2d` and `segment_reduce` do), or has its arguments checked in argument_check.cpp;
-//   - takes no more memory than the shapes of its arguments tell (`bincount` and `one_hot` take what the numbers in
-//   them tell).
+//   - takes no more memory than the shapes of its arguments tell (`bincount` takes what the numbers in them tell).
 // A form that writes in place, `add_`, goes with the one that does not.
 constexpr std::string_view kNames[] = {
     "Bool",
@@ -313,6 +312,7 @@ constexpr std::string_view kNames[] = {
     "not_equal",
     "numel",
     "numpy_T",
+    "one_hot",
     "ones",
     "ones_like",
     "outer",

@@ -87,6 +87,14 @@ void check_heads(const Node* node, const Arguments& arguments) {
   if (arguments.at(4).toInt() < 1) refuse(node, "it has no heads");
 }
 
+// The last dimension of the result, which the numbers in the argument tell where nobody else does.
+void check_classes(const Node* node, const Arguments& arguments, int64_t most) {
+  const auto classes = static_cast<double>(arguments.at(1).toInt());
+  const auto numbers = static_cast<double>(arguments[0].toTensor().numel());
+  if (classes < 1) refuse(node, "it does not say of how many classes");
+  if (classes * std::max(numbers, 1.0) > static_cast<double>(most)) refuse(node, "its result is more than memory holds");
+}
+
 }  // namespace
 
 void check_arguments(const Node* node, const Arguments& arguments, int64_t most_elements) {
@@ -100,6 +108,7 @@ void check_arguments(const Node* node, const Arguments& arguments, int64_t most_
   if (is_one_of(name, {"native_batch_norm", "_native_batch_norm_legit", "_native_batch_norm_legit_no_training"})) {
     check_channels(node, arguments);
   }
+  if (name == "one_hot") check_classes(node, arguments, most_elements);
   if (name == "native_group_norm") check_group_sizes(node, arguments);
   if (name == "_native_multi_head_attention") check_heads(node, arguments);
 }

@@ -17,6 +17,10 @@ bool is_convolution(const Node* node) {
          is_aten(node, "convolution");
 }
 
+bool is_profiler_mark(std::string_view name) {
+  return name == "_record_function_enter_new" || name == "_record_function_exit";
+}
+
 std::vector<Node*> find_all(Graph& graph, const char* name) {
   std::vector<Node*> found;
   for_each_node(graph, [&](Node* node) {

@@ -7,6 +7,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -42,6 +43,9 @@ template <typename F>
 void for_each_node(const Graph& graph, const F& f) {
   for_each_node(graph.block(), f);
 }
+
+/// Whether an operator of torch's profiler of that name marks where a piece of the forward begins or ends.
+bool is_profiler_mark(std::string_view name);
 
 /// Every aten operator `name` of a graph.
 std::vector<Node*> find_all(Graph& graph, const char* name);

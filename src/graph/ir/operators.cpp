@@ -168,6 +168,14 @@ bool reads_shape_only(const Node* node) {
   return names.count(node->kind().toUnqualString()) > 0;
 }
 
+bool draws_random_numbers(const Node* node) {
+  // Attention counts as random because of its dropout, which is looked at where the attention is.
+  const auto* schema = node->kind().is_aten() ? node->maybeSchema() : nullptr;
+  if (!schema || is_dropout(node) || is_aten(node, "scaled_dot_product_attention")) return false;
+  const auto handle = dispatched(*schema);
+  return handle && handle->hasTag(at::Tag::nondeterministic_seeded);
+}
+
 void check_allowed(const Node* node) {
   const auto kind = node->kind();
   const std::string_view name = kind.toUnqualString();
@@ -205,13 +213,8 @@ void check_allowed(const Node* node) {
   const auto* found = node->maybeOperator();
   if (!found) refuse(node, "this LibTorch does not know it", Reason::kNotAllowed);
   const auto& schema = found->schema();
-  // Attention counts as random because of its dropout, which is looked at where the attention is.
-  const bool attention = name == "scaled_dot_product_attention";
-  if (const auto handle = dispatched(schema);
-      !attention && handle && handle->hasTag(at::Tag::nondeterministic_seeded)) {
-    refuse(node, "it draws random numbers, so its result cannot be explained; export the model in eval mode",
-           Reason::kTrainingMode);
-  }
+  // It may stand in a branch that is taken in training alone, as a script of a model in eval mode holds them.
+  if (draws_random_numbers(node)) return;
   if (!is_allowed_name(name)) {
     refuse(node, "it is not among the operators that vision transformers are known to need", Reason::kNotAllowed);
   }

@@ -21,7 +21,7 @@ struct Limits {
 };
 
 /// Throws `ModelError` unless a node is what a model's forward may hold: operators of aten that are on the list
-/// (allowed_names.h), none that draws random numbers, and the arithmetic of sizes around them.
+/// (allowed_names.h), and the arithmetic of sizes around them. Whether what draws random numbers is met, only a run tells.
 void check_allowed(const Node* node);
 
 /// Checks every node of a graph, those in branches and loops too.
@@ -41,5 +41,8 @@ void run_bounded(const Node* node, const Step& step, std::vector<c10::IValue>& s
 
 /// Whether a node leaves numbers out at random, in training mode.
 bool is_dropout(const Node* node);
+
+/// Whether a node draws random numbers in any mode.
+bool draws_random_numbers(const Node* node);
 
 }  // namespace legrad::graph

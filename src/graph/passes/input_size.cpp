@@ -35,10 +35,22 @@ struct PatchEmbedding {
 };
 
 struct Weights {
-  bool convolution = false;  // whether there is one, if its kernel is a weight or not
-  std::optional<PatchEmbedding> patches;
+  bool convolution = false;             // whether there is one, if its kernel is a weight or not
+  std::vector<PatchEmbedding> patches;  // what may embed patches: the first convolution, the first such linear layer
   std::vector<at::Tensor> all;
 };
+
+// A linear layer's matrix [d, c·p²] over the numbers of square patches.
+std::optional<PatchEmbedding> over_unfolded_patches(const at::Tensor& matrix) {
+  if (matrix.dim() != 2) return std::nullopt;
+  for (const int64_t channels : {3, 1}) {
+    const auto side = static_cast<int64_t>(std::llround(std::sqrt(static_cast<double>(matrix.size(1) / channels))));
+    if (side > 1 && channels * side * side == matrix.size(1)) {
+      return PatchEmbedding{channels, matrix.size(0), side, side};
+    }
+  }
+  return std::nullopt;
+}
 
 // Whether a weight is used as no position embedding is: as a linear layer's matrix, or as tokens put beside others.
 bool is_other_weight(const Value* weight) {
@@ -51,6 +63,7 @@ bool is_other_weight(const Value* weight) {
 
 Weights read_weights(const Source& source) {
   Weights weights;
+  std::optional<PatchEmbedding> linear;
   for_each_node(*source.graph, [&](Node* node) {
     if (is_convolution(node)) {
       const bool first = !std::exchange(weights.convolution, true);
@@ -62,8 +75,12 @@ Weights read_weights(const Source& source) {
           found.patch_height = stride->toIntVector()[0];
           found.patch_width = stride->toIntVector()[1];
         }
-        weights.patches = found;
+        weights.patches.push_back(found);
       }
+    }
+    if (!linear && is_aten(node, "linear")) {
+      const auto matrix = weight_of(node->input(1), source);
+      linear = matrix ? over_unfolded_patches(*matrix) : std::nullopt;
     }
     for (const Value* output : node->outputs()) {
       if (!output->type()->isSubtypeOf(*c10::TensorType::get())) continue;
@@ -72,7 +89,40 @@ Weights read_weights(const Source& source) {
       if (const auto tensor = weight_of(output, source)) weights.all.push_back(*tensor);
     }
   });
+  if (linear) weights.patches.push_back(*linear);
   return weights;
+}
+
+// The grid that a position embedding may be for: its own, or a square of its tokens less some in front.
+std::optional<PatchGrid> grid_of(const at::Tensor& positions) {
+  if (positions.dim() == 4) return PatchGrid{positions.size(1), positions.size(2)};
+  constexpr int64_t kPrefixes[] = {0, 1, 2, 5, 4, 3, 6};  // none, class, distilled, class and 4 registers, ...
+  const int64_t tokens = positions.size(-2);
+  for (const int64_t prefix : kPrefixes) {
+    if (prefix + 4 > tokens) continue;
+    const auto side = static_cast<int64_t>(std::llround(std::sqrt(static_cast<double>(tokens - prefix))));
+    if (side * side == tokens - prefix) return PatchGrid{side, side};
+  }
+  return std::nullopt;
+}
+
+void add_candidates(InputHint& hint, const PatchEmbedding& patches, const std::vector<at::Tensor>& weights) {
+  constexpr int64_t kMostSide = 1 << 14;
+  std::vector<ImageSize> likely;
+  std::vector<ImageSize> others;
+  for (const auto& weight : weights) {
+    const bool rows = (weight.dim() >= 3 && weight.dim() <= 4 && weight.size(0) == 1) || weight.dim() == 2;
+    if (!rows || weight.size(-1) != patches.width) continue;
+    if (weight.dim() == 2 && weight.size(0) == weight.size(1)) continue;  // a square linear layer
+    const auto grid = grid_of(weight);
+    if (!grid || grid->rows > kMostSide || grid->columns > kMostSide) continue;
+    const ImageSize size{grid->rows * patches.patch_height, grid->columns * patches.patch_width};
+    if (size.height > kMostSide || size.width > kMostSide) continue;
+    // A [1, N, d] weight is a position embedding as a rule; [N, d] may be a linear layer too.
+    (weight.dim() == 2 ? others : likely).push_back(size);
+  }
+  hint.candidates.insert(hint.candidates.end(), likely.rbegin(), likely.rend());
+  hint.candidates.insert(hint.candidates.end(), others.begin(), others.end());
 }
 
 }  // namespace
@@ -83,29 +133,15 @@ InputHint input_hint(const Source& source) {
   const auto weights = read_weights(source);
   hint.patches = weights.convolution;
   if (told.size() == 4) {
+    hint.batch = told[0];
     hint.channels = told[1];
     hint.candidates.push_back({told[2], told[3]});
     return hint;
   }
-  if (!weights.patches) return hint;
   hint.guessed = true;
-  hint.channels = weights.patches->channels;
-  constexpr int64_t kPrefixes[] = {0, 1, 2, 5, 4, 3, 6};  // none, class, distilled, class and 4 registers, ...
-  constexpr int64_t kMostSide = 1 << 14;
-  for (const auto& weight : weights.all) {
-    const bool rows = (weight.dim() == 3 && weight.size(0) == 1) || weight.dim() == 2;
-    if (!rows || weight.size(-1) != weights.patches->width) continue;
-    const int64_t tokens = weight.size(-2);
-    if (weight.dim() == 2 && tokens == weight.size(-1)) continue;  // a square linear layer
-    for (const int64_t prefix : kPrefixes) {
-      if (prefix + 4 > tokens) continue;
-      const auto side = static_cast<int64_t>(std::llround(std::sqrt(static_cast<double>(tokens - prefix))));
-      const ImageSize size{side * weights.patches->patch_height, side * weights.patches->patch_width};
-      if (side * side != tokens - prefix || size.height > kMostSide || size.width > kMostSide) continue;
-      // A [1, N, d] weight is a position embedding as a rule; [N, d] may be a linear layer too.
-      hint.candidates.insert(weight.dim() == 3 ? hint.candidates.begin() : hint.candidates.end(), size);
-      break;
-    }
+  if (!weights.patches.empty()) hint.channels = weights.patches.front().channels;
+  for (const auto& patches : weights.patches) {
+    if (patches.channels == hint.channels) add_candidates(hint, patches, weights.all);
   }
   return hint;
 }

@@ -79,6 +79,11 @@ class Straightener {
     }
     if (is_aten(node, "warn")) return;
     if (is_dropout(node)) return run_dropout(node);
+    if (draws_random_numbers(node)) {
+      throw ModelError("refused " + describe(node) +
+                           ": it draws random numbers, so its result cannot be explained; export the model in eval mode",
+                       Reason::kTrainingMode);
+    }
     if (is_aten(node, "append")) return run_append(trace_, node);
     if (node->kind() == prim::TupleConstruct) return run_tuple(trace_, node);
     if (node->kind() == prim::TupleUnpack && run_unpack(trace_, node)) return;

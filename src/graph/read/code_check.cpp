@@ -132,9 +132,13 @@ class Words {
     if (before(1) == "ops" && before(2) != "." && before(0) != "." && before(0) != ":") {
       throw ModelError("uses operators in a way that no export writes; it is refused", Reason::kNotAllowed);
     }
+    if (before(1) == "." && before(2) == "profiler" && before(4) == "ops" && !is_profiler_mark(before(0))) {
+      throw ModelError("uses an operator \"profiler." + before(0) + "\"; expected plain torch operators alone",
+                       Reason::kNotAllowed);
+    }
     if (before(1) != "." || before(2) != "ops" || before(3) == ".") return;
     const auto& space = before(0);
-    if (space == "aten" || space == "prim") return;
+    if (space == "aten" || space == "prim" || space == "profiler") return;
     if (space == "quantized" || space == "_quantized") {
       throw ModelError("uses quantised operators; quantised models are not supported: export before quantising",
                        Reason::kQuantised);
