@@ -98,15 +98,17 @@ class SizeFinder {
     }
     try {
       auto network = build(source_, 1, size, hint_.channels, straighten_);
-      if (!refusal || stands_for_each_image(*network, source_, straighten_)) return {network, std::nullopt};
+      const bool stands_for_a_batch =
+          !refusal || refusal->reason() == Reason::kBatchUnfit || stands_for_each_image(*network, source_, straighten_);
+      if (stands_for_a_batch) return {network, std::nullopt};
     } catch (const graph::ExecutionError& error) {
+      if (refusal) refuse_batch_of_two(*refusal);
       failure = error;
-      if (refusal && refusal->reason() == Reason::kBatchUnfit) refuse_batch_of(2);
     } catch (const ModelError& error) {
       if (!refusal || refusal->reason() == Reason::kBatchUnfit) throw;
     }
     if (refusal) throw ModelError(*refusal);
-    if (hint_.batch > 2) refuse_batch_of(hint_.batch);
+    if (hint_.batch > 2) refuse_batch_of(hint_.batch, Reason::kBatchUnfit);
     return {nullptr, failure};
   }
 
@@ -115,10 +117,16 @@ class SizeFinder {
            reason == Reason::kSeveralPoolers;
   }
 
-  [[noreturn]] static void refuse_batch_of(int64_t images) {
+  // A file that runs on two images and not on one.
+  [[noreturn]] static void refuse_batch_of_two(const ModelError& refusal) {
+    if (refusal.reason() == Reason::kBatchUnfit) refuse_batch_of(2, Reason::kBatchUnfit);
+    refuse_batch_of(2, refusal.reason(), std::string("; as it stands: ") + refusal.what());
+  }
+
+  [[noreturn]] static void refuse_batch_of(int64_t images, Reason reason, const std::string& more = {}) {
     throw ModelError("the file holds a batch of exactly " + std::to_string(images) +
-                         " images; export it with a dynamic batch, or for one image",
-                     Reason::kBatchUnfit);
+                         " images; export it with a dynamic batch, or for one image" + more,
+                     reason);
   }
 
   std::shared_ptr<const Network> attempt_own() const {

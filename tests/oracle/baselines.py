@@ -6,7 +6,7 @@ Nothing here is clever: N x N maps are stored and multiplied, gradients come fro
 import torch
 
 from attention import materialised
-from definitions import gradients, on_grid, run
+from definitions import gradients, on_grid, over_all_tokens, run
 
 
 def final(specimen, images, target):
@@ -48,7 +48,10 @@ def attention_cam(specimen, images, target, layer=-1):
     """eq. 13: w_h = mean_ij ds/dA_hij, map = sum_h w_h A_h, the class token's row."""
     _, attention, pooler, scores = final(specimen, images, target)
     a = pooler if specimen.pooler else attention[layer]
-    w = gradients(scores, a).mean(dim=(-1, -2))  # [K, B, h]
+    gradient = gradients(scores, a)
+    if specimen.pooler:
+        gradient, a = over_all_tokens(specimen, gradient), over_all_tokens(specimen, a)
+    w = gradient.mean(dim=(-1, -2))  # [K, B, h]
     weighted = torch.einsum("kbh,bhmn->bkmn", w, a).detach()
     return on_grid(specimen, readout_mean(specimen, weighted))
 
@@ -57,6 +60,8 @@ def raw_attention(specimen, images, target, layer=-1):
     """eq. 14: the class token's row, heads averaged; the same for every target."""
     _, attention, pooler, scores = final(specimen, images, target)
     a = (pooler if specimen.pooler else attention[layer]).detach()
+    if specimen.pooler:
+        a = over_all_tokens(specimen, a)
     row = readout_mean(specimen, a.mean(dim=1))
     return on_grid(specimen, row[:, None].expand(-1, scores.shape[1], -1))
 
@@ -83,7 +88,7 @@ def rollout(specimen, images, target, layers=None, start_layer=0, head_fusion="m
         with_skip = fuse(attention[layer]) + torch.eye(product.shape[-1], dtype=scores.dtype)
         product = (with_skip / with_skip.sum(dim=-1, keepdim=True)) @ product
     if specimen.pooler:
-        pooled = fuse(pooler)
+        pooled = fuse(over_all_tokens(specimen, pooler))
         product = (pooled / pooled.sum(dim=-1, keepdim=True)) @ product
     row = readout_mean(specimen, product)
     return on_grid(specimen, row[:, None].expand(-1, scores.shape[1], -1))
@@ -104,7 +109,7 @@ def chefer_cam(specimen, images, target, layers=None, start_layer=0, normalize=F
         return on_grid(specimen, readout_mean(specimen, r - identity))
     if normalize:
         r = (r - identity) / (r - identity).sum(dim=-1, keepdim=True) + identity
-    return on_grid(specimen, readout_mean(specimen, relevance(pooler) @ r))
+    return on_grid(specimen, readout_mean(specimen, over_all_tokens(specimen, relevance(pooler)) @ r))
 
 
 def corrected(maps, empty_maps, threshold=0.8):

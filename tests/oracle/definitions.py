@@ -66,6 +66,13 @@ def on_grid(specimen, columns):
     return patches.reshape(*patches.shape[:-1], *specimen.grid)
 
 
+def over_all_tokens(specimen, pooler_map):
+    """A pooler's A [B, h, M, n] over the tokens it attends to -> [B, h, M, N]: 0 at the others."""
+    if specimen.pooler_tokens is None:
+        return pooler_map
+    return pooler_map @ torch.eye(specimen.tokens, dtype=pooler_map.dtype)[specimen.pooler_tokens]
+
+
 def gradients(scores, attention):
     """d scores[:, k] / dA for every k: [K, B, h, M, N]. Images do not mix, so one sum over B serves all of them."""
     return torch.stack(
@@ -88,6 +95,8 @@ def legrad(specimen, images, target, readout="model", layers=None, relu=True, ne
             scores = target.scores(specimen.readout(z))
         explained = pooler_maps[0] if specimen.pooler else attention[layer]
         gradient = gradients(scores, explained).transpose(0, 1)  # [B, K, h, M, N]
+        if specimen.pooler:
+            gradient = over_all_tokens(specimen, gradient)
         if relu:
             gradient = torch.where(gradient > 0, gradient, negative_slope * gradient)
         layer_scores.append(scores.detach())

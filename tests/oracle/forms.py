@@ -90,14 +90,59 @@ class Block(nn.Module):
         return x + self.mlp(self.norm2(x))
 
 
+class Unfolded(nn.Module):
+    """Patches cut out by reshaping, each through one linear layer, handed on as a convolution would."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm, self.linear = nn.LayerNorm(3 * 4 * 4), nn.Linear(3 * 4 * 4, WIDTH)
+
+    def forward(self, x):
+        b, c, h, w = x.shape
+        cells = x.reshape(b, c, h // 4, 4, w // 4, 4).permute(0, 2, 4, 3, 5, 1).reshape(b, (h // 4) * (w // 4), 4 * 4 * c)
+        return self.linear(self.norm(cells)).transpose(1, 2).unflatten(2, (h // 4, w // 4))
+
+
+class Normalise(nn.Module):
+    """The preprocessing's last step, kept in the model."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("mean", torch.tensor([0.5, 0.25, 0.375]).view(1, 3, 1, 1))
+        self.register_buffer("deviation", torch.tensor([0.25, 0.5, 0.125]).view(1, 3, 1, 1))
+
+    def forward(self, x):
+        return (x - self.mean) / self.deviation
+
+
+class Probabilities(nn.Module):
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, x):
+        return self.model(x).softmax(dim=-1)
+
+
+class OneByOne(nn.Module):
+    """Goes through the images in a loop."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, x):
+        return torch.cat([self.model(x[i:i + 1]) for i in range(x.shape[0])])
+
+
 class FormVit(nn.Module):
     """4 x 4 patches and `extra` further tokens, in front or at the end; the first of them is read, or without any the
     mean of the patches."""
 
-    def __init__(self, form="sdpa", heads=4, key_heads=4, extra=1, at_end=False, in_place=False):
+    def __init__(self, form="sdpa", heads=4, key_heads=4, extra=1, at_end=False, in_place=False, unfolded=False):
         super().__init__()
         self.extra, self.at_end = extra, at_end
-        self.patches = nn.Conv2d(3, WIDTH, kernel_size=4, stride=4)
+        self.patches = Unfolded() if unfolded else nn.Conv2d(3, WIDTH, kernel_size=4, stride=4)
         self.tokens = nn.Parameter(torch.zeros(1, extra, WIDTH)) if extra else None
         self.position = nn.Parameter(torch.zeros(1, 16, WIDTH))
         self.blocks = nn.Sequential(*(Block(in_place, form, heads, key_heads, 16 + extra) for _ in range(DEPTH)))

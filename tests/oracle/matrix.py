@@ -7,6 +7,7 @@ import functools
 import torch
 from torch import nn
 
+import forms
 import zoo
 from zoo import CLASSES, DEPTH, WIDTH, Entry, Specimen, timm_vit, transformers_sizes
 
@@ -104,6 +105,19 @@ def timm_dinov3(**options):
         use_fc_norm=False, **options)
 
 
+def timm_naflex(heads=4, **options):
+    """Patches are unfolded and go through a linear layer; positions are resampled from a grid."""
+    from timm.models.naflexvit import NaFlexVit, NaFlexVitCfg
+
+    model = NaFlexVit(NaFlexVitCfg(patch_size=4, embed_dim=WIDTH, depth=DEPTH, num_heads=heads, mlp_ratio=0.75,
+                                   pos_embed_grid_size=(4, 4), **options), num_classes=CLASSES)
+    prefix, kind = model.num_prefix_tokens, {"avg": "patch tokens", "map": "pooler"}[options["global_pool"]]
+    pooler = dict(pooler_heads=heads, pooler_queries=1) if kind == "pooler" else {}
+    if pooler and prefix:
+        pooler["pooler_tokens"] = list(range(prefix, prefix + 16))
+    return specimen(model, model.blocks, lambda z: model.forward_head(model.norm(z)), prefix, kind, heads, **pooler)
+
+
 def timm_named(name, **options):
     """For what has to be refused: nothing of the model needs to be known."""
     import timm
@@ -162,8 +176,6 @@ def open_clip_coca_whole(heads=4):
 
 
 def openai_archive(text=True, heads=4):
-    import forms
-
     clip = forms.OpenAiClip(heads=heads)
 
     def spelled_out():
@@ -304,11 +316,23 @@ def hf_siglip2_naflex():
     return Specimen(model, [], None, (16, 16), (4, 4), 0, "", [], 4, inputs=inputs)
 
 
+# wrappers, as users write them around a model
+
+def wrapped(wrapper, readout=lambda output: output, **options):
+    """A timm model inside another module: the same blocks, another way in or out."""
+    row = timm_vit(**options)
+    inside = row.readout
+    return dataclasses.replace(row, model=wrapper(row.model), readout=lambda z: readout(inside(z)))
+
+
+def one_by_one():
+    row = timm_vit()
+    return dataclasses.replace(row, exported=forms.OneByOne(row.model).eval())
+
+
 # attention forms of our own modules
 
 def own(form="sdpa", extra=1, at_end=False, heads=4, **options):
-    import forms
-
     model = forms.FormVit(form, heads=heads, extra=extra, at_end=at_end, **options)
 
     def by_sdpa():
@@ -358,6 +382,14 @@ ROWS = {
         make(timm_eva, heads=4, attn_type="rope", num_kv_heads=2, qkv_fused=False, use_rot_pos_emb=True), "timm", "trace", seed=32),
     "timm_dinov3": Entry(timm_dinov3, "timm", "trace", seed=33, size_needed=True),
     "timm_dinov3_script": Entry(timm_dinov3, "timm", "script", seed=33, size_needed=True),
+    "timm_naflex": Entry(make(timm_naflex, global_pool="avg"), "timm", "trace", torch.float32, seed=61),
+    "timm_naflex_map": Entry(make(timm_naflex, global_pool="map", reg_tokens=2), "timm", "trace", torch.float32, seed=62),
+    "timm_map_of_patches": Entry(make(timm_vit, global_pool="map"), "timm", "trace", seed=6),
+    "timm_map_of_patches_script": Entry(make(timm_vit, global_pool="map"), "timm", "script", seed=6),
+    "timm_map_registers": Entry(
+        make(timm_vit, heads=4, class_token=False, reg_tokens=2, global_pool="map"), "timm", "trace", seed=63),
+    "timm_drop_path_script": Entry(make(timm_vit, drop_path_rate=0.1), "timm", "script", seed=1),
+    "timm_patch_dropout_script": Entry(make(timm_vit, patch_drop_rate=0.25), "timm", "script", seed=1),
     # torchvision
     "torchvision_freeze": Entry(zoo.torchvision_vit, "torchvision", "script+freeze", seed=9),
     # open_clip
@@ -382,6 +414,15 @@ ROWS = {
             ("beit_relative", make(hf_beit, use_relative_position_bias=True), False, 46),
             ("aimv2", hf_aimv2, True, 47), ("dinov3", hf_dinov3, True, 48))
     },
+    # wrappers
+    **{f"wrapped_{name}_{form}": Entry(build, "timm", form, seed=64)
+       for form in ("trace", "script")
+       for name, build in (
+           ("normalised", make(wrapped, lambda model: nn.Sequential(forms.Normalise(), model))),
+           ("probabilities", make(wrapped, forms.Probabilities, lambda output: output.softmax(dim=-1))),
+           ("loop", one_by_one))},
+    "wrapped_parallel_trace": Entry(make(wrapped, nn.DataParallel), "timm", "trace", seed=64),
+    "own_unfolded": Entry(make(own, unfolded=True), "own", "trace", seed=65),
     # attention forms
     **{f"own_{form}": Entry(make(own, form), "own", "trace", seed=50) for form in ("mask", "scale", "bmm", "baddbmm", "einsum")},
     "own_grouped": Entry(make(own, "grouped", key_heads=2), "own", "trace", seed=51, refusal="grouped queries"),
@@ -393,7 +434,6 @@ ROWS = {
     **{f"own_prefix_{n}": Entry(make(own, extra=n), "own", "trace", seed=53 + n) for n in (0, 1, 2, 5)},
     **{f"own_end_{n}": Entry(make(own, extra=n, at_end=True), "own", "trace", seed=53 + n) for n in (1, 2, 5)},
     # what has no LeGrad by definition
-    "refused_map_of_patches": Entry(make(timm_vit, global_pool="map"), "timm", "trace", seed=6, refusal="pooler"),
     "refused_parallel_things": Entry(timm_parallel_things, "timm", "trace", seed=60, refusal="do not stand on one residual stream"),
     "refused_differential": Entry(timm_differential, "timm", "trace", seed=60, refusal="do not stand on one residual stream"),
     "refused_cait": Entry(make(timm_named, "cait_xxs24_224", depth=2), "timm", "trace", seed=60, refusal="attention"),

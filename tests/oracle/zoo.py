@@ -24,6 +24,7 @@ class Specimen:
     heads: int
     pooler_heads: int = 0
     pooler_queries: int = 0
+    pooler_tokens: list = None  # those a pooler attends to; None: all of them
     pooler_queries_read: list = None  # those the output is computed from; None: all of them
     output: Callable = lambda result: result  # what the model returns -> [B, C]
     patches_first: bool = False  # the other tokens come after the patches
@@ -104,6 +105,7 @@ def timm_vit(image=(16, 16), patch=4, heads=2, **options):
         model, list(model.blocks), lambda z: model.forward_head(model.norm(z)), image, grid, prefix, kind, rows, heads,
         pooler_heads=pooler.num_heads if pooler is not None else 0,
         pooler_queries=pooler.latent_len if pooler is not None else 0,
+        pooler_tokens=patches if pooler is not None and prefix and not model.pool_include_prefix else None,
     )
 
 

@@ -97,6 +97,7 @@ constexpr std::string_view kNames[] = {
     "argmin",
     "argsort",
     "argwhere",
+    "as_tensor",
     "asin",
     "asinh",
     "atan",

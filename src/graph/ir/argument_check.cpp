@@ -92,7 +92,8 @@ void check_classes(const Node* node, const Arguments& arguments, int64_t most) {
   const auto classes = static_cast<double>(arguments.at(1).toInt());
   const auto numbers = static_cast<double>(arguments[0].toTensor().numel());
   if (classes < 1) refuse(node, "it does not say of how many classes");
-  if (classes * std::max(numbers, 1.0) > static_cast<double>(most)) refuse(node, "its result is more than memory holds");
+  if (classes * std::max(numbers, 1.0) > static_cast<double>(most))
+    refuse(node, "its result is more than memory holds");
 }
 
 }  // namespace

@@ -95,7 +95,12 @@ Weights read_weights(const Source& source) {
 
 // The grid that a position embedding may be for: its own, or a square of its tokens less some in front.
 std::optional<PatchGrid> grid_of(const at::Tensor& positions) {
-  if (positions.dim() == 4) return PatchGrid{positions.size(1), positions.size(2)};
+  if (positions.dim() == 4) {
+    // One for each grid, to be resampled, may be far larger than any image the model is meant for.
+    constexpr int64_t kMostPatches = 64 * 64;
+    if (positions.size(1) * positions.size(2) > kMostPatches) return std::nullopt;
+    return PatchGrid{positions.size(1), positions.size(2)};
+  }
   constexpr int64_t kPrefixes[] = {0, 1, 2, 5, 4, 3, 6};  // none, class, distilled, class and 4 registers, ...
   const int64_t tokens = positions.size(-2);
   for (const int64_t prefix : kPrefixes) {

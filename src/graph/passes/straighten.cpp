@@ -80,9 +80,10 @@ class Straightener {
     if (is_aten(node, "warn")) return;
     if (is_dropout(node)) return run_dropout(node);
     if (draws_random_numbers(node)) {
-      throw ModelError("refused " + describe(node) +
-                           ": it draws random numbers, so its result cannot be explained; export the model in eval mode",
-                       Reason::kTrainingMode);
+      throw ModelError(
+          "refused " + describe(node) +
+              ": it draws random numbers, so its result cannot be explained; export the model in eval mode",
+          Reason::kTrainingMode);
     }
     if (is_aten(node, "append")) return run_append(trace_, node);
     if (node->kind() == prim::TupleConstruct) return run_tuple(trace_, node);
@@ -121,6 +122,10 @@ class Straightener {
     Block* taken = node->blocks()[condition.value.toBool() ? 0 : 1];
     run(taken);
     for (size_t i = 0; i < node->outputs().size(); ++i) hand_out(taken->outputs()[i], node->outputs()[i]);
+    // From here on nobody reads them under the name that they had inside.
+    for (const Value* output : taken->outputs()) {
+      if (output->node()->owningBlock() == taken) known_.erase(output);
+    }
   }
 
   void run_loop(Node* node) {

@@ -213,6 +213,15 @@ graph(%x : Tensor, %kernel : Tensor, %positions : Tensor):
   %mean : Tensor = aten::select(%z, %one, %one)
   return (%mean))";
 
+// Weights stand in the graph as constants, as programs of torch.export have them.
+void make_weights_constants(graph::Source& source) {
+  auto* graph = source.graph.get();
+  for (size_t at = 1; at < source.arguments.size(); ++at) {
+    const torch::jit::WithInsertPoint guard(*graph->nodes().begin());
+    graph->inputs()[at]->replaceAllUsesWith(graph->insertConstant(*source.arguments[at].value));
+  }
+}
+
 TEST(InputHint, WhatTheFileTells) {
   auto source = source_of(kEmbedding, {noise({6, 5, 8, 4}), noise({1, 12, 6})});
   source.arguments[0].sizes = {1, 5, 40, 16};
@@ -235,17 +244,36 @@ graph(%x : Tensor):
 
 TEST(InputHint, ASquareGridOfPositionsTellsTheSize) {
   auto source = source_of(kEmbedding, {noise({6, 5, 8, 4}), noise({1, 9, 6})});
-  // Weights stand in the graph as constants, as programs of torch.export have them.
-  auto* graph = source.graph.get();
-  for (const size_t at : {1, 2}) {
-    const torch::jit::WithInsertPoint guard(*graph->nodes().begin());
-    graph->inputs()[at]->replaceAllUsesWith(graph->insertConstant(*source.arguments[at].value));
-  }
+  make_weights_constants(source);
   const auto hint = graph::input_hint(source);
   EXPECT_EQ(hint.channels, 5);
   ASSERT_EQ(hint.candidates.size(), 1U);
   EXPECT_EQ(hint.candidates[0].height, 3 * 8);
   EXPECT_EQ(hint.candidates[0].width, 3 * 4);
+}
+
+TEST(InputHint, ALinearLayerOverPatchesTellsTheirSize) {
+  const std::string ir = R"(
+graph(%x : Tensor, %weight : Tensor, %position : Tensor, %other : Tensor):
+  %none : NoneType = prim::Constant()
+  %one : int = prim::Constant[value=1]()
+  %y : Tensor = aten::linear(%x, %weight, %none)
+  %z : Tensor = aten::add(%y, %position, %one)
+  %r : Tensor = aten::linear(%z, %other, %none)
+  return (%r))";
+  const auto size_told = [&](const at::Tensor& weight, const at::Tensor& positions) {
+    auto source = source_of(ir, {weight, positions, noise({6, 6})});
+    make_weights_constants(source);
+    const auto hint = graph::input_hint(source);
+    EXPECT_FALSE(hint.patches);
+    std::vector<int64_t> told = {hint.channels};
+    for (const auto& size : hint.candidates) told.insert(told.end(), {size.height, size.width});
+    return told;
+  };
+  EXPECT_EQ(size_told(noise({6, 3 * 16}), noise({1, 10, 6})), (std::vector<int64_t>{3, 12, 12}));
+  EXPECT_EQ(size_told(noise({6, 3 * 16}), noise({1, 2, 5, 6})), (std::vector<int64_t>{3, 8, 20})) << "on their grid";
+  EXPECT_EQ(size_told(noise({6, 25}), noise({1, 9, 6})), (std::vector<int64_t>{1, 15, 15})) << "of grey images";
+  EXPECT_EQ(size_told(noise({6, 3 * 15}), noise({1, 9, 6})), (std::vector<int64_t>{3})) << "no patches are that large";
 }
 
 // --- positions

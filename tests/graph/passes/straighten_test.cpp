@@ -113,6 +113,42 @@ graph(%x : Tensor, %p : float, %train : bool):
   EXPECT_EQ(refused_with(ir, {0.5, true}), to_string(Reason::kTrainingMode));
 }
 
+TEST(Straighten, RandomNumbersCountWhereTheyAreDrawn) {
+  const std::string ir = R"(
+graph(%x : Tensor, %train : bool):
+  %none : NoneType = prim::Constant()
+  %y : Tensor = prim::If(%train)
+    block0():
+      %r : Tensor = aten::bernoulli(%x, %none)
+      -> (%r)
+    block1():
+      %n : Tensor = aten::neg(%x)
+      -> (%n)
+  return (%y))";
+  const auto x = noise({2, 3});
+  EXPECT_TRUE(close(run(line_of(ir, x, {false}), x), -x));
+  EXPECT_EQ(refused_with(ir, {true}), to_string(Reason::kTrainingMode));
+}
+
+TEST(Straighten, WhatABranchHandsOutMayBeWrittenInto) {
+  const std::string ir = R"(
+graph(%x : Tensor, %copy : bool):
+  %none : NoneType = prim::Constant()
+  %one : int = prim::Constant[value=1]()
+  %y : Tensor = prim::If(%copy)
+    block0():
+      %c : Tensor = aten::clone(%x, %none)
+      -> (%c)
+    block1():
+      -> (%x)
+  %z : Tensor = aten::add_(%y, %one, %one)
+  %r : Tensor = aten::mul(%z, %x)
+  return (%r))";
+  const auto x = noise({2, 3});
+  EXPECT_TRUE(close(run(line_of(ir, x, {true}), x), (x + 1) * x));
+  EXPECT_EQ(refused_with(ir, {false}), to_string(Reason::kWritesInPlace)) << "the images themselves";
+}
+
 TEST(Straighten, RefusesABranchOnPixels) {
   EXPECT_EQ(refused_with(R"(
 graph(%x : Tensor):
