@@ -36,13 +36,13 @@ at::Tensor probe_images(const at::Tensor& example, const Structure& structure) {
 
 // Checks the network against the file's own forward, and measures the rest of its structure.
 void judge_and_measure(Network& network, const graph::Source& file, const at::Tensor& example,
-                       const graph::StraightLine& line, const graph::StraightenOptions& options) {
+                       const graph::StraightenOptions& options) {
   const auto images = probe_images(example, network.structure);
   const auto judged = images.narrow(0, 0, example.size(0));
   if (const auto output = graph::run_as_it_stands(file, judged, options)) {
     measure(network, images, *output);
-  } else {
-    measure(network, at::cat({example, images}), line.output);
+  } else {  // it needs another input as well
+    measure(network, at::cat({example, images}), graph::lower(file, example, options).line.output);
   }
 }
 
@@ -121,7 +121,9 @@ void describe_graph(Structure& structure, const graph::StraightLine& line, const
 std::shared_ptr<Network> build(const graph::Source& source, int64_t batch, ImageSize size, int64_t channels,
                                const graph::StraightenOptions& straighten) {
   const auto images = example_images(batch, size, channels, straighten);
-  auto lowered = graph::lower(source, images, straighten);
+  auto shapes = straighten;
+  shapes.products = false;
+  auto lowered = graph::lower(source, images, shapes);
   auto network = std::make_shared<Network>();
   auto& structure = network->structure;
   structure.image = ImageInput{
@@ -134,7 +136,7 @@ std::shared_ptr<Network> build(const graph::Source& source, int64_t batch, Image
   cut_stages(*network, lowered.line, lowered.anatomy);
   cut_published(*network, lowered);
   network->line = std::make_shared<const graph::Source>(std::move(lowered.snapshot));
-  judge_and_measure(*network, source, images, lowered.line, straighten);
+  judge_and_measure(*network, source, images, straighten);
   return network;
 }
 

@@ -5,20 +5,76 @@
 #include <legrad/error.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "graph/ir/tape.h"
 #include "model/difference.h"
 #include "model/grad_scope.h"
 #include "model/rows.h"
+#include "model/sample_rows.h"
 
 namespace legrad::model {
 
 namespace {
 
-bool same_alone(const Network& network, const Network::Block& block, const at::Tensor& context,
-                const at::Tensor& tokens, const std::vector<int64_t>& rows, const at::Tensor& all) {
+using Rows = std::vector<int64_t>;
+
+// How strongly the gradient of the watched rows of a tail's result leads to those rows of the context, and to others.
+struct Reach {
+  at::Tensor tokens;
+  double own = 0;
+  double others = 0;
+
+  bool goes_to_other_tokens() const {
+    constexpr double kFarLess = 1e-3;
+    return own < kFarLess * others;
+  }
+};
+
+Reach reach_of(const Network& network, const Network::Block& block, const at::Tensor& context, const at::Tensor& tokens,
+               const Rows& watched) {
+  Reach reach;
+  at::Tensor strength;  // of the gradient at each row of the context
+  {
+    const GradScope scope(true);
+    const auto leaf = context.detach().clone().requires_grad_();
+    const auto taped = network.run_tail(block, leaf, tokens);
+    reach.tokens = taped.detach();
+    const auto seen = select_rows(taped, 1, watched);
+    strength = graph::Tape({seen}, {leaf}).pull({fixed_cotangent(seen)})[0];
+  }
+  strength = strength.abs().amax({0, 1, 3}).to(at::kDouble).cpu();
+  reach.own = select_rows(strength, 0, watched).min().item<double>();
+  for (const int64_t row : watched) strength[row] = 0;
+  reach.others = strength.max().item<double>();
+  return reach;
+}
+
+// Nothing where the tail does not run on some rows alone, or does not give what it gave beside the others.
+std::optional<Reach> reach_in_sample(const Network& network, const Network::Block& block, const TailOfImage& image,
+                                     const Rows& watched) {
+  const auto sample = sample_rows(image.tokens.size(1), watched);
+  if (sample.empty() || block.layout.query_order.defined()) return std::nullopt;
+  Rows places;  // of the watched rows in the sample
+  places.reserve(watched.size());
+  for (const int64_t row : watched) {
+    places.push_back(std::lower_bound(sample.begin(), sample.end(), row) - sample.begin());
+  }
   try {
-    const auto alone = network.run_tail(block, select_rows(context, 2, rows), select_rows(tokens, 1, rows));
+    auto reach =
+        reach_of(network, block, select_rows(image.context, 2, sample), select_rows(image.tokens, 1, sample), places);
+    if (reach.goes_to_other_tokens() || !agree(reach.tokens, select_rows(image.beside, 1, sample))) return std::nullopt;
+    reach.tokens = image.beside;
+    return reach;
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+bool same_alone(const Network& network, const Network::Block& block, const TailOfImage& image, const Rows& rows,
+                const at::Tensor& all) {
+  try {
+    const auto alone = network.run_tail(block, select_rows(image.context, 2, rows), select_rows(image.tokens, 1, rows));
     return agree(alone, select_rows(all, 1, rows));
   } catch (const Error&) {
     return false;
@@ -27,36 +83,23 @@ bool same_alone(const Network& network, const Network::Block& block, const at::T
 
 }  // namespace
 
-TailSeen check_tail(const Network& network, const Network::Block& block, const at::Tensor& context,
-                    const at::Tensor& tokens, const std::vector<int64_t>& rows, const std::string& name) {
-  const int64_t count = tokens.size(1);
+TailSeen check_tail(const Network& network, const Network::Block& block, const TailOfImage& image, const Rows& rows,
+                    const std::string& name) {
+  const int64_t count = image.tokens.size(1);
   // Two more rows, not each other's mirror image, so that a reversed order shows.
   auto watched = rows;
   for (const int64_t row : {count / 3, count - 1}) watched.push_back(row);
   std::sort(watched.begin(), watched.end());
   watched.erase(std::unique(watched.begin(), watched.end()), watched.end());
 
-  at::Tensor out;
-  at::Tensor strength;  // of the gradient at each row of the context
-  {
-    const GradScope scope(true);
-    const auto leaf = context.detach().clone().requires_grad_();
-    const auto taped = network.run_tail(block, leaf, tokens);
-    out = taped.detach();
-    const auto seen = select_rows(taped, 1, watched);
-    strength = graph::Tape({seen}, {leaf}).pull({fixed_cotangent(seen)})[0];
-  }
-  strength = strength.abs().amax({0, 1, 3}).to(at::kDouble).cpu();
-  const double own = select_rows(strength, 0, watched).min().item<double>();
-  for (const int64_t row : watched) strength[row] = 0;
-  const double others = strength.max().item<double>();
-  constexpr double kFarLess = 1e-3;
-  if (own < kFarLess * others) {
+  auto reach = reach_in_sample(network, block, image, watched);
+  if (!reach) reach = reach_of(network, block, image.context, image.tokens, watched);
+  if (reach->goes_to_other_tokens()) {
     throw ModelError(name + ": its attention's rows go to other tokens than those they are of; it cannot be explained",
                      Reason::kTokensUnordered);
   }
-  const bool few = !rows.empty() && others == 0 && !block.layout.query_order.defined();
-  return {out, few && same_alone(network, block, context, tokens, rows, out)};
+  const bool few = !rows.empty() && reach->others == 0 && !block.layout.query_order.defined();
+  return {reach->tokens, few && same_alone(network, block, image, rows, reach->tokens)};
 }
 
 }  // namespace legrad::model

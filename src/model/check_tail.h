@@ -10,15 +10,25 @@
 
 namespace legrad::model {
 
-/// What a block's tail gives for the context [1, h, N, e] and tokens [1, N, d] of an image.
+/// What goes into a block's tail for one image, and what came of it beside other images.
+struct TailOfImage {
+  at::Tensor context;  ///< [1, h, N, e]
+  at::Tensor tokens;   ///< [1, N, d]
+  at::Tensor beside;   ///< [1, N, d]
+};
+
+/// What a block's tail gives for the image alone.
 struct TailSeen {
   at::Tensor tokens;        ///< [1, N, d]
   bool keeps_rows = false;  ///< the same on the rows alone as beside the others, and no gradient leads to the others
 };
 
-/// Runs a block's tail, and looks whether it can be run on `rows` alone (empty: not asked). Throws `ModelError` where a
-/// row of the context goes to another token than the one it is of.
-TailSeen check_tail(const Network& network, const Network::Block& block, const at::Tensor& context,
-                    const at::Tensor& tokens, const std::vector<int64_t>& rows, const std::string& name);
+/// Looks how a block's tail treats an image alone, and whether it can be run on `rows` alone (empty: not asked). Throws
+/// `ModelError` where a row of the context goes to another token than the one it is of.
+///
+/// Where a sample of the rows, without the others and without the other images, comes out as it did beside them, that
+/// tells it all; else the whole image is run.
+TailSeen check_tail(const Network& network, const Network::Block& block, const TailOfImage& image,
+                    const std::vector<int64_t>& rows, const std::string& name);
 
 }  // namespace legrad::model

@@ -83,8 +83,8 @@ class SizeFinder {
     std::optional<graph::ExecutionError> failure;  // where there is no network
   };
 
-  // On two images, so that what belongs to the batch shows; or on one, where the file holds a batch of that, makes one for
-  // its example, or goes through its images in a loop.
+  // On two images, so that what belongs to the batch shows; or on one, where the file holds a batch of that, makes one
+  // for its example, or goes through its images in a loop.
   Attempt attempt(ImageSize size) const {
     std::optional<graph::ExecutionError> failure;
     std::optional<ModelError> refusal;

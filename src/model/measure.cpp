@@ -80,14 +80,17 @@ class Measurement {
     const auto name = "block " + std::to_string(l);
     const auto attended = measure_attention(network_, block, seen, name);
     auto& plan = network_.plan;
-    const auto tail = check_tail(network_, block, attended.alone.context, seen.alone,
-                                 plan.rows_restricted ? structure_.readout_rows : Rows(), name);
+    const auto expect_tokens = [&](const at::Tensor& tokens, int64_t batch) {
+      expect_sizes(tokens, {batch, structure_.tokens, structure_.width}, "the batch of a block's output");
+    };
+    seen.tokens = run_tail(block, attended.together.context, seen.tokens);
+    expect_tokens(seen.tokens, images_.size(0));
+    const auto tail =
+        check_tail(network_, block, {attended.alone.context, seen.alone, seen.tokens.narrow(0, seen.image, 1)},
+                   plan.rows_restricted ? structure_.readout_rows : Rows(), name);
     plan.rows_restricted = tail.keeps_rows;
     seen.alone = tail.tokens;
-    seen.tokens = run_tail(block, attended.together.context, seen.tokens);
-    for (const auto& tokens : {seen.alone, seen.tokens}) {
-      expect_sizes(tokens, {tokens.size(0), structure_.tokens, structure_.width}, "the batch of a block's output");
-    }
+    expect_tokens(seen.alone, 1);
   }
 
   at::Tensor run_tail(const Network::Block& block, const at::Tensor& context, const at::Tensor& tokens) {

@@ -74,7 +74,7 @@ void Budget::check_time(const Node* node) const {
   // same process have work of their own.
   const double thread = seconds(CLOCK_THREAD_CPUTIME_ID) - thread_start_;
   const double process = seconds(CLOCK_PROCESS_CPUTIME_ID) - process_start_;
-  if (std::min(process, thread * at::get_num_threads()) > most_seconds_) {
+  if (std::min(process, thread * at::get_num_threads()) + charged_seconds_ > most_seconds_) {
     refuse(node, "the model takes more than " + std::to_string(static_cast<int64_t>(most_seconds_)) +
                      " seconds of the processor for one run");
   }

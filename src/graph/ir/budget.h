@@ -21,6 +21,9 @@ class Budget {
   /// much.
   void hold(const Node* node, const std::vector<c10::IValue>& results);
 
+  /// Counts a sum over so many products as if a slow processor had computed it.
+  void charge(double products) { charged_seconds_ += products * kSecondsPerProduct; }
+
   /// Throws `ModelError` if the time is up.
   void check_time(const Node* node) const;
 
@@ -32,10 +35,12 @@ class Budget {
   void hold(const at::Tensor& tensor);
   void forget_freed();
 
+  static constexpr double kSecondsPerProduct = 6e-11;
   int64_t most_bytes_ = 0;
   double most_seconds_ = 0;
   double process_start_ = 0;
   double thread_start_ = 0;
+  double charged_seconds_ = 0;
   int64_t bytes_ = 0;  ///< of all in `held_`, some of which may be freed by now
   std::unordered_map<const void*, Held> held_;
 };

@@ -21,7 +21,8 @@ struct Limits {
 };
 
 /// Throws `ModelError` unless a node is what a model's forward may hold: operators of aten that are on the list
-/// (allowed_names.h), and the arithmetic of sizes around them. Whether what draws random numbers is met, only a run tells.
+/// (allowed_names.h), and the arithmetic of sizes around them. Whether one that draws random numbers is met, only a run
+/// tells.
 void check_allowed(const Node* node);
 
 /// Checks every node of a graph, those in branches and loops too.
@@ -35,9 +36,10 @@ bool reads_shape_only(const Node* node);
 std::string functional_name(const Node* node);
 
 /// Runs a node's step, after its arguments were looked at and a dry run on shapes alone has shown that its results stay
-/// within the limits; what they take is charged to the budget.
+/// within the limits; what they take is charged to the budget. Unless it is to `compute`, a product of matrices is not
+/// taken: it gives a tensor of its shape, and is charged for as if it were.
 void run_bounded(const Node* node, const Step& step, std::vector<c10::IValue>& stack, const Limits& limits,
-                 Budget& budget);
+                 Budget& budget, bool compute = true);
 
 /// Whether a node leaves numbers out at random, in training mode.
 bool is_dropout(const Node* node);

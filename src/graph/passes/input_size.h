@@ -10,9 +10,9 @@
 
 namespace legrad::graph {
 
-/// What the file tells of the input; if nothing, what a model's patch embedding (the first convolution the images meet, or
-/// the first linear layer over unfolded patches, c·p² numbers each) and position embedding (a weight [1, N, d] or [N, d],
-/// or [1, rows, columns, d], whose d is the patch embedding's) tell of its input.
+/// What the file tells of the input; if nothing, what a model's patch embedding (the first convolution the images meet,
+/// or the first linear layer over unfolded patches, c·p² numbers each) and position embedding (a weight [1, N, d] or
+/// [N, d], or [1, rows, columns, d], whose d is the patch embedding's) tell of its input.
 struct InputHint {
   bool patches = false;  ///< whether there is a convolution at all
   int64_t batch = 0;     ///< images in the example that the file was exported with; 0: not told

@@ -75,11 +75,13 @@ bool has_shape_from_pixels(const Node* node, const KnownValues& known) {
                      [&](const Value* input) { return known.at(input).from_pixels; });
 }
 
-void run_step(Trace& trace, Node* node, const Node* source, std::vector<c10::IValue>& stack) {
+void run_step(Trace& trace, Node* node, const Node* source, std::vector<c10::IValue>& stack, bool compute) {
   try {
-    run_bounded(node, make_step(node), stack, trace.options.limits, trace.budget);
+    run_bounded(node, make_step(node), stack, trace.options.limits, trace.budget, compute);
   } catch (const Error& error) {
-    throw ModelError(error.what(), error.reason());
+    // A refusal has its reason; a step that its arguments do not fit has none.
+    if (error.reason() != Reason::kUnspecified) throw ModelError(error.what(), error.reason());
+    throw ExecutionError("running the model failed at " + describe(source) + ": " + error.what(), Reason::kSizeUnfit);
   } catch (const std::exception& error) {
     throw ExecutionError("running the model failed at " + describe(source) + ": " + first_line(error),
                          Reason::kSizeUnfit);
@@ -110,7 +112,7 @@ void run_operator(Trace& trace, Node* source) {
   }
   retarget_types(node, stack, trace.options);
   const auto arguments = stack;
-  run_step(trace, node, source, stack);
+  run_step(trace, node, source, stack, !from_pixels || trace.options.products);
   // A device that a script names is the one it was written on; where the model is loaded says where it runs.
   for (auto& value : stack) {
     if (value.isDevice()) value = trace.options.device;

@@ -22,6 +22,9 @@ struct StraightenOptions {
   c10::ScalarType from_dtype = c10::ScalarType::Float;  ///< constants of this type ...
   c10::ScalarType to_dtype = c10::ScalarType::Float;    ///< ... become this one
   std::string output;                                   ///< name or index; empty: the first of shape [B, C]
+  /// Whether products of what is in the images are computed. What is found on the line does not depend on them; its
+  /// `output` has no meaning without them.
+  bool products = true;
   Limits limits;
 };
 
