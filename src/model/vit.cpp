@@ -47,6 +47,9 @@ at::Tensor prepared(const at::Tensor& images, const Structure& structure) {
     std::ostringstream text;
     text << "images of shape " << (images.defined() ? images.sizes() : at::IntArrayRef{}) << "; the model takes [B, "
          << structure.image->channels << ", " << size.height << ", " << size.width << "]";
+    if (images.defined() && images.dim() == 4 && images.size(3) == structure.image->channels) {
+      text << "; their last dimension is the channels: permute them to [B, " << structure.image->channels << ", H, W]";
+    }
     throw InputError(text.str());
   }
   if (!images.is_floating_point()) {

@@ -384,6 +384,7 @@ TEST_F(VitTest, WhatDoesNotFitIsSaid) {
   says([&] { legrad(vit, images_, {5}); }, "0 to 4");
   says([&] { legrad(vit, images_, at::randn({2, 4})); }, "expected width 5");
   says([&] { vit.forward(images_[0]); }, "[B, 3, 16, 16]");
+  says([&] { vit.forward(at::zeros({1, 16, 16, 3}, at::kDouble)); }, "permute them to [B, 3, H, W]");
   says([&] { vit.forward(at::zeros({1, 3, 16, 20}, at::kDouble)); }, "[1, 3, 16, 20]");
   const Target wrong([](const at::Tensor& y) { return y.sum(); });
   says([&] { legrad(vit, images_, wrong); }, "[2, 5]");

@@ -67,6 +67,22 @@ AttentionSite read_site(const StraightLine& line, Node* node, const AttentionFor
   throw ModelError(kNoAttention, Reason::kNoAttention);
 }
 
+// Tokens that are pooled inside blocks, so that they attend to fewer of them, or between blocks, so that fewer attend.
+void refuse_hierarchical(const Anatomy& anatomy, const StraightLine& line, const Depending& depending) {
+  for (const auto& site : anatomy.poolers) {
+    const int64_t queries = line.facts.at(site.query()).sizes[2];
+    const int64_t keys = line.facts.at(site.key()).sizes[2];
+    const bool of_tokens = depending.count(site.query()) > 0 && queries > 1;
+    if (!of_tokens || (keys > queries && anatomy.poolers.size() == 1)) continue;
+    throw ModelError(
+        "an attention (" + describe(site.node) + ") of " + std::to_string(queries) + " tokens to " +
+            std::to_string(keys) +
+            ": the model is hierarchical (PVT, LeViT, Twins, SegFormer, SAM 2 …), which cannot be explained "
+            "yet; expected blocks of attention of all tokens to all",
+        Reason::kNotOneStream);
+  }
+}
+
 // Attention whose queries come from the image and are as many as its keys stands in a block; other attention pools.
 void find_sites(Anatomy& anatomy, const StraightLine& line, const AttentionForms& forms, const Depending& depending) {
   for (Node* node : find_all(*line.graph, "scaled_dot_product_attention")) {
@@ -76,6 +92,7 @@ void find_sites(Anatomy& anatomy, const StraightLine& line, const AttentionForms
         depending.count(site.query()) > 0 && line.facts.at(site.query()).sizes[2] == line.facts.at(site.key()).sizes[2];
     (self ? anatomy.blocks : anatomy.poolers).push_back(site);
   }
+  refuse_hierarchical(anatomy, line, depending);
   if (anatomy.blocks.empty()) refuse_without_blocks(line, depending);
   if (anatomy.poolers.size() > 1) {
     throw ModelError("the model has more than one attentional pooler; expected one at most", Reason::kSeveralPoolers);

@@ -11,6 +11,7 @@
 #include "graph/passes/positions.h"
 #include "graph/passes/stream.h"
 #include "support/ir.h"
+#include "support/message_of.h"
 
 namespace legrad::test {
 namespace {
@@ -227,6 +228,22 @@ TEST(FindAnatomy, RefusesTwoStreams) {
   EXPECT_EQ(refused("  %t : Tensor = aten::neg(%x)\n  %s : Tensor = aten::exp(%x)\n" + block("t", "u") +
                     block("s", "v") + "  %z : Tensor = aten::mul(%u, %v)\n"),
             to_string(Reason::kNotOneStream));
+}
+
+TEST(FindAnatomy, RefusesTokensThatAttendToFewer) {
+  // Keys and values are the first two tokens.
+  const auto message = testing::message_of<ModelError>([] {
+    auto line = line_of(model(R"(
+  %two : int = prim::Constant[value=2]()
+  %q : Tensor = aten::unsqueeze(%x, %one)
+  %k : Tensor = aten::slice(%q, %two, %zero, %two, %one)
+  %o : Tensor = aten::scaled_dot_product_attention(%q, %k, %k, %none, %off, %no, %none, %no)
+  %z : Tensor = aten::squeeze(%o, %one)
+)"),
+                        noise({2, 4, 3}));
+    graph::find_anatomy(line, {});
+  });
+  EXPECT_TRUE(testing::contains(message, "of 4 tokens to 2: the model is hierarchical")) << message;
 }
 
 TEST(FindAnatomy, RefusesAModelWithoutAttention) {
