@@ -42,8 +42,7 @@ const char* to_string(Reason reason);
 /// what was expected and found, and what to do about it.
 class Error : public std::runtime_error {
  public:
-  explicit Error(const std::string& message, Reason reason = Reason::kUnspecified)
-      : std::runtime_error(message), reason_(reason) {}
+  explicit Error(const std::string& message, Reason reason = Reason::kUnspecified);
   Reason reason() const noexcept { return reason_; }
 
  private:

@@ -15,7 +15,7 @@
 #include "apps/commands/tokenize.h"
 #include "apps/help.h"
 #include "apps/hints.h"
-#include "apps/terminal.h"
+#include "io/words.h"
 
 namespace {
 
@@ -29,7 +29,7 @@ class IgnoreWarnings : public c10::WarningHandler {
 };
 
 int fail(int code, const std::string& message) {
-  std::fprintf(stderr, "legrad: error: %s\n", legrad::apps::one_line(message).c_str());
+  std::fprintf(stderr, "legrad: error: %s\n", legrad::io::one_line(message).c_str());
   return code;
 }
 

@@ -7,6 +7,8 @@
 #include <cmath>
 #include <cstdio>
 
+#include "io/words.h"
+
 namespace legrad::apps {
 namespace {
 
@@ -16,24 +18,6 @@ size_t letters(const std::string& text) {
 }
 
 }  // namespace
-
-std::string one_line(const std::string& text) {
-  std::string line;
-  for (const char letter : text) {
-    const auto code = static_cast<unsigned char>(letter);
-    if (letter == '\n' || letter == '\r' || letter == '\t') {
-      if (!line.empty() && line.back() != ' ') {
-        line += ' ';
-      }
-    } else {
-      line += code < 0x20 || code == 0x7f ? '?' : letter;
-    }
-  }
-  while (!line.empty() && line.back() == ' ') {
-    line.pop_back();
-  }
-  return line;
-}
 
 std::string table(const std::vector<std::vector<std::string>>& rows) {
   std::vector<size_t> widths;
@@ -94,7 +78,7 @@ Progress::~Progress() {
 void Progress::step(const std::string& what) {
   ++done_;
   if (shown_) {
-    std::fprintf(stderr, "\r\033[K%zu of %zu: %s", done_, steps_, one_line(what).c_str());
+    std::fprintf(stderr, "\r\033[K%zu of %zu: %s", done_, steps_, io::one_line(what).c_str());
     std::fflush(stderr);
   }
 }

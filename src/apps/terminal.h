@@ -6,10 +6,6 @@
 
 namespace legrad::apps {
 
-/// `text` as one printable line: line ends become spaces, other control characters '?'. File names, labels and messages
-/// come from files that are not ours, and a terminal obeys what it is sent.
-std::string one_line(const std::string& text);
-
 /// Rows of cells as columns two blanks apart; the first row is the header. Ends with a line end.
 std::string table(const std::vector<std::vector<std::string>>& rows);
 

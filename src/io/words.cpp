@@ -35,6 +35,21 @@ std::string joined(const std::vector<std::string>& words, const std::string& sep
   return text;
 }
 
+std::string one_line(std::string_view text) {
+  std::string line;
+  line.reserve(text.size());
+  for (const char letter : text) {
+    const auto code = static_cast<unsigned char>(letter);
+    if (letter == '\n' || letter == '\r' || letter == '\t') {
+      if (!line.empty() && line.back() != ' ') line += ' ';
+    } else {
+      line += code < 0x20 || code == 0x7f ? '?' : letter;
+    }
+  }
+  line.erase(line.find_last_not_of(' ') + 1);
+  return line;
+}
+
 std::string wrapped(const std::string& text, size_t columns, size_t indent) {
   std::string lines;
   size_t column = 0;

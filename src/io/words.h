@@ -18,6 +18,10 @@ std::vector<std::string> words_between(std::string_view text, char separator);
 /// Words with ", " between them, or `separator`.
 std::string joined(const std::vector<std::string>& words, const std::string& separator = ", ");
 
+/// `text` as one printable line: line ends become blanks, other control characters '?'. File names, labels and messages
+/// come from files that are not ours, and a terminal obeys what it is sent.
+std::string one_line(std::string_view text);
+
 /// `text` with line ends in place of blanks, so that no line is longer than `columns`; lines after the first are
 /// indented. Blanks at its beginning, and several in a row, stay.
 std::string wrapped(const std::string& text, size_t columns, size_t indent = 0);

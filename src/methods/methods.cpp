@@ -92,15 +92,4 @@ std::vector<std::string> headings(const std::vector<ChosenMethod>& methods) {
   return headings;
 }
 
-Methods built_in_methods() {
-  Methods methods;
-  methods.add(legrad_row());
-  methods.add(grad_cam_row());
-  methods.add(attention_cam_row());
-  methods.add(raw_attention_row());
-  methods.add(rollout_row());
-  methods.add(chefer_cam_row());
-  return methods;
-}
-
 }  // namespace legrad

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/terminal.h"
+#include "io/words.h"
 
 namespace legrad::apps {
 namespace {
@@ -87,7 +88,7 @@ at::Tensor Comparison::figure() const {
 std::string Comparison::text(const std::string& file) const {
   std::vector<std::vector<std::string>> rows = {{"picture", "target", "score", "file"}};
   for (const Compared& row : compared_) {
-    rows.push_back({one_line(row.picture), one_line(row.target), score_text(row.score), one_line(file)});
+    rows.push_back({io::one_line(row.picture), io::one_line(row.target), score_text(row.score), io::one_line(file)});
   }
   return table(rows);
 }

@@ -8,6 +8,7 @@
 
 #include "apps/options/values.h"
 #include "apps/terminal.h"
+#include "io/words.h"
 
 namespace legrad::apps {
 namespace {
@@ -72,9 +73,9 @@ std::string describe_text(const Bundle& bundle, const Vit& vit) {
   const Structure& s = vit.structure();
   const GradientPlan& plan = vit.plan();
   std::vector<std::vector<std::string>> rows = {
-      {"model", one_line(bundle.name)},
-      {"file", one_line(bundle.vision.string())},
-      {"exporter", one_line(s.exporter)},
+      {"model", io::one_line(bundle.name)},
+      {"file", io::one_line(bundle.vision.string())},
+      {"exporter", io::one_line(s.exporter)},
       {"input", c10::str(s.image->channels, " x ", s.image->size.height, " x ", s.image->size.width,
                          s.image->size_guessed ? " (guessed: a square that fits the position embedding)" : "")},
       {"patch grid", c10::str(s.image->grid.rows, " x ", s.image->grid.columns)},
@@ -87,7 +88,7 @@ std::string describe_text(const Bundle& bundle, const Vit& vit) {
       {"token mean", plan.mean_pushed ? "taken before a block's last linear layer" : "taken of a block's output"},
       {"output", c10::str(s.output_width,
                           bundle.gives_embedding() || s.normalized_output ? " numbers of an embedding" : " entries")},
-      {"labels", bundle.labels.empty() ? "none" : one_line(some(bundle.labels))},
+      {"labels", bundle.labels.empty() ? "none" : io::one_line(some(bundle.labels))},
       {"preprocessing", c10::str(to_string(preprocessing.resize), ", ", to_string(preprocessing.interpolation),
                                  ", mean ", numbers(preprocessing.mean), ", std ", numbers(preprocessing.std))},
       {"parameters", std::to_string(s.parameters)},

@@ -8,6 +8,7 @@
 #include "apps/output_files.h"
 #include "apps/pictures.h"
 #include "apps/terminal.h"
+#include "io/words.h"
 
 namespace legrad::apps {
 
@@ -28,7 +29,7 @@ void explain_pictures(const ExplainOptions& options) {
       const std::filesystem::path file = files.overlay(stem, name);
       write_image(file, overlay(image, heat[k], colormap(options.overlay.colormap), options.overlay.alpha));
       rows.push_back(
-          {one_line(picture), one_line(name), score_text(seen.scores[0][k].item<double>()), one_line(file.string())});
+          {io::one_line(picture), io::one_line(name), score_text(seen.scores[0][k].item<double>()), io::one_line(file.string())});
     }
     if (options.npy) write_npy(files.file(stem + ".npy"), heat);
   });

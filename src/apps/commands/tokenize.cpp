@@ -45,10 +45,10 @@ std::string tokens_text(const std::string& prompt, const Tokens& tokens) {
     }
     std::vector<std::string>& pieces = rows.emplace_back();
     for (size_t i = from; i < to; ++i) {
-      pieces.push_back(one_line(tokens.pieces[i]));
+      pieces.push_back(io::one_line(tokens.pieces[i]));
     }
   }
-  return "'" + one_line(prompt) + "': " + std::to_string(tokens.ids.size()) + " tokens\n" + table(rows);
+  return "'" + io::one_line(prompt) + "': " + std::to_string(tokens.ids.size()) + " tokens\n" + table(rows);
 }
 
 /// What was cut off, once for all prompts, when the command has done its work.

@@ -1,6 +1,11 @@
 #include <legrad/error.h>
 
+#include "io/words.h"
+
 namespace legrad {
+
+// A message may quote a file, whose bytes must not write lines, or commands of a terminal, of their own.
+Error::Error(const std::string& message, Reason reason) : std::runtime_error(io::one_line(message)), reason_(reason) {}
 
 const char* to_string(Reason reason) {
   switch (reason) {

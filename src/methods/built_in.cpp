@@ -1,0 +1,16 @@
+#include <legrad/methods.h>
+
+namespace legrad {
+
+Methods built_in_methods() {
+  Methods methods;
+  methods.add(legrad_row());
+  methods.add(grad_cam_row());
+  methods.add(attention_cam_row());
+  methods.add(raw_attention_row());
+  methods.add(rollout_row());
+  methods.add(chefer_cam_row());
+  return methods;
+}
+
+}  // namespace legrad
