@@ -11,7 +11,8 @@ void array(std::string_view input) {
   const MemoryFile file(input);
   refused_or_read([&] {
     const auto array = read_npy(file.path());
-    if (array.numel() > static_cast<int64_t>(input.size())) throw std::logic_error("more numbers than the file has bytes");
+    if (array.numel() > static_cast<int64_t>(input.size()))
+      throw std::logic_error("more numbers than the file has bytes");
   });
 }
 

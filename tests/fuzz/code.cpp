@@ -1,9 +1,8 @@
 // The code of a TorchScript archive, token by token, and what it works out of constants.
 
-#include "graph/read/code_check.h"
-
 #include "fuzz/reading.h"
 #include "fuzz/targets.h"
+#include "graph/read/code_check.h"
 
 namespace legrad::fuzz {
 

@@ -131,8 +131,8 @@ class M(Module):
   def forward(self: __torch__.M,
     x: Tensor) -> Tuple[Tensor, Dict[str, int]]:
     a, b, = ops.prim.NumToTensor(1), [0x10, 1.5e-3, -2]
-    c = "text\\n" if torch.gt(x, 0) else '\\x41'
-    d = {"k": 1 // 2, "l": 3 % -1}
+    c = "text\\n" if torch.gt(x, 0) else '\\101'
+    d = {"k": 1 // 2, "l": 3 % 2}
     for i in range(2):
       x = torch.add_(x, annotate(List[int], []), alpha=1)
     while bool(x):
@@ -170,7 +170,7 @@ def programs():
         node("torch.ops.aten.sym_size.int", [symbol("b")], self=tensor("x"), dim={"as_int": 0}),
         node("_operator.add", [symbol("c")], a=symbol("b"), b={"as_sym_int": {"as_int": 1}}),
         node("torch.ops.aten.conv2d.default", [tensor("y")], input=tensor("x"), weight=tensor("p_w"), bias={"as_none": True}, stride={"as_ints": [4, 4]}),
-        node("torch.ops.aten.view.default", [tensor("v")], self=tensor("y"), size={"as_sym_ints": [{"as_name": "b"}, {"as_int": -1}]}),
+        node("torch.ops.aten.view.default", [tensor("v")], self=tensor("y"), size={"as_sym_ints": [{"as_name": "c"}, {"as_int": -1}]}),
         node("torch.ops.aten.split.Tensor", [{"as_tensors": [{"name": "s0"}, {"name": "s1"}]}], self=tensor("v"), split_size={"as_int": 2},
              dim={"as_int": 1}),
         node("torch.ops.aten.cat.default", [tensor("k")], tensors={"as_tensors": [{"name": "s0"}, {"name": "s1"}]}, dim={"as_int": 1}),

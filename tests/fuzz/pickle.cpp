@@ -1,9 +1,8 @@
 // The walk over a pickle's instructions.
 
-#include "graph/read/pickle_check.h"
-
 #include "fuzz/reading.h"
 #include "fuzz/targets.h"
+#include "graph/read/pickle_check.h"
 
 namespace legrad::fuzz {
 

@@ -1,9 +1,8 @@
 // What a picture says of itself, before OpenCV is given it.
 
-#include "image/picture_header.h"
-
 #include "fuzz/reading.h"
 #include "fuzz/targets.h"
+#include "image/picture_header.h"
 
 namespace legrad::fuzz {
 

@@ -102,9 +102,9 @@ inline void edit_json(nlohmann::json& root, std::mt19937& random) {
     chosen.erase(member);
     return;
   }
-  static const std::vector<std::string> kKinds = {"as_tensor", "as_int",     "as_ints",   "as_sym_int", "as_sym_ints",
-                                                  "as_float",  "as_tensors", "as_string", "as_none",    "as_bool",
-                                                  "as_name",   "as_floats",  "as_optional_tensors"};
+  static const std::vector<std::string> kKinds = {
+      "as_tensor", "as_int",  "as_ints", "as_sym_int", "as_sym_ints", "as_float",           "as_tensors",
+      "as_string", "as_none", "as_bool", "as_name",    "as_floats",   "as_optional_tensors"};
   json value = member.value();
   chosen.erase(member);
   chosen[kKinds[random() % kKinds.size()]] = std::move(value);

@@ -44,7 +44,8 @@ void explain_array(const ExplainOptions& options) {
   std::vector<std::vector<std::string>> rows = {{"image", "target", "score", "file"}};
   for (int64_t image = 0; image < seen.scores.size(0); ++image) {
     for (int64_t k = 0; k < seen.scores.size(1); ++k) {
-      rows.push_back({std::to_string(image), io::one_line(seen.names[static_cast<size_t>(image)][static_cast<size_t>(k)]),
+      rows.push_back({std::to_string(image),
+                      io::one_line(seen.names[static_cast<size_t>(image)][static_cast<size_t>(k)]),
                       score_text(seen.scores[image][k].item<double>()), io::one_line(file.string())});
     }
   }

@@ -28,8 +28,8 @@ void explain_pictures(const ExplainOptions& options) {
       const std::string& name = seen.names[0][static_cast<size_t>(k)];
       const std::filesystem::path file = files.overlay(stem, name);
       write_image(file, overlay(image, heat[k], colormap(options.overlay.colormap), options.overlay.alpha));
-      rows.push_back(
-          {io::one_line(picture), io::one_line(name), score_text(seen.scores[0][k].item<double>()), io::one_line(file.string())});
+      rows.push_back({io::one_line(picture), io::one_line(name), score_text(seen.scores[0][k].item<double>()),
+                      io::one_line(file.string())});
     }
     if (options.npy) write_npy(files.file(stem + ".npy"), heat);
   });

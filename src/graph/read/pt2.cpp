@@ -12,8 +12,8 @@ constexpr int64_t kSchemaMajor = 8;  // of torch/_export/serde/schema.py
 
 std::string version_text(const nlohmann::json& program) {
   const auto& version = program.at("schema_version");
-  const auto major = version.at("major").get<int64_t>();
-  const auto text = std::to_string(major) + "." + std::to_string(version.at("minor").get<int64_t>());
+  const auto major = integer(version.at("major"));
+  const auto text = std::to_string(major) + "." + std::to_string(integer(version.at("minor")));
   const auto torch = program.value("torch_version", std::string("unknown"));
   if (major != kSchemaMajor) {
     throw ModelError("it has version " + text + " of the export schema (written by torch " + torch + "), expected " +

@@ -161,7 +161,7 @@ class GraphReader {
         if (value.at("hint").is_null()) return {};
         number = &value.at("hint").at("as_int");
       }
-      sizes.push_back(number->get<int64_t>());
+      sizes.push_back(integer(*number));
     }
     return sizes;
   }
@@ -199,12 +199,12 @@ class GraphReader {
       std::vector<Value*> inputs;
       for (const auto& input : node.at("inputs")) inputs.push_back(argument(input.at("arg"), c10::IntType::get()));
       Node* made = insert(arithmetic, inputs, 1);
-      const auto& output = node.at("outputs").at(0);
-      made->output()->setType(output.contains("as_sym_bool")    ? c10::TypePtr(c10::BoolType::get())
-                              : output.contains("as_sym_float") ? c10::TypePtr(c10::FloatType::get())
-                                                                : c10::TypePtr(c10::IntType::get()));
+      const auto [kind, output] = tagged(node.at("outputs").at(0));
+      made->output()->setType(kind == "as_sym_bool"    ? c10::TypePtr(c10::BoolType::get())
+                              : kind == "as_sym_float" ? c10::TypePtr(c10::FloatType::get())
+                                                       : c10::TypePtr(c10::IntType::get()));
       check_operator(made, target);
-      define(output.begin().value().at("as_name").get<std::string>(), made->output());
+      define(output.at("as_name").get<std::string>(), made->output());
       return;
     }
     if (target == kGradientsSet || target == kAutocastSet) return read_wrapped(node, target);
@@ -320,15 +320,15 @@ class GraphReader {
     if (kind == "as_bool") return constant(value.get<bool>());
     if (kind == "as_string") return constant(value.get<std::string>());
     if (kind == "as_scalar_type") return constant(static_cast<int64_t>(scalar_type(value)));
-    if (kind == "as_layout" && value.get<int>() != kStrided)
+    if (kind == "as_layout" && integer(value) != kStrided)
       throw ModelError("a tensor that is not dense", Reason::kNotAllowed);
     if (kind == "as_layout") return constant(static_cast<int64_t>(c10::Layout::Strided));
     if (kind == "as_memory_format") return constant(memory_format(value));
     if (kind == "as_device") return constant(IValue(c10::Device(value.at("type").get<std::string>())));
     if (kind == "as_float") return constant(number(value));
     if (kind == "as_int") {
-      if (inner->kind() == c10::TypeKind::FloatType) return constant(static_cast<double>(value.get<int64_t>()));
-      return constant(value.get<int64_t>());
+      if (inner->kind() == c10::TypeKind::FloatType) return constant(static_cast<double>(integer(value)));
+      return constant(integer(value));
     }
     if (kind == "as_sym_int" || kind == "as_sym_bool" || kind == "as_sym_float") return symbol(value, inner);
     if (kind == "as_ints" || kind == "as_sym_ints") return ints(value, inner);
@@ -382,11 +382,10 @@ class GraphReader {
     for (const auto& entry : values) {
       const json& plain = entry.is_object() && entry.contains("as_int") ? entry.at("as_int") : entry;
       if (plain.is_number_integer()) {
-        numbers.push_back(plain.get<int64_t>());
+        numbers.push_back(integer(plain));
         as_floats.push_back(plain.get<double>());
       }
-      if (!floats)
-        list.push_back(plain.is_number_integer() ? constant(plain.get<int64_t>()) : find(entry.at("as_name")));
+      if (!floats) list.push_back(plain.is_number_integer() ? constant(integer(plain)) : find(entry.at("as_name")));
     }
     if (floats && as_floats.size() == values.size()) return constant(as_floats);
     if (numbers.size() == values.size()) return constant(numbers);
@@ -402,11 +401,11 @@ class GraphReader {
   }
 
   static int64_t memory_format(const json& number) {
-    static const std::map<int, c10::MemoryFormat> kFormats = {{1, c10::MemoryFormat::Contiguous},
-                                                              {2, c10::MemoryFormat::ChannelsLast},
-                                                              {3, c10::MemoryFormat::ChannelsLast3d},
-                                                              {4, c10::MemoryFormat::Preserve}};
-    const auto found = kFormats.find(number.get<int>());
+    static const std::map<int64_t, c10::MemoryFormat> kFormats = {{1, c10::MemoryFormat::Contiguous},
+                                                                  {2, c10::MemoryFormat::ChannelsLast},
+                                                                  {3, c10::MemoryFormat::ChannelsLast3d},
+                                                                  {4, c10::MemoryFormat::Preserve}};
+    const auto found = kFormats.find(integer(number));
     if (found == kFormats.end()) throw ModelError("a memory format of number " + number.dump(), Reason::kNotAllowed);
     return static_cast<int64_t>(found->second);
   }

@@ -4,6 +4,7 @@
 #include <legrad/error.h>
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <memory>
 
@@ -27,7 +28,7 @@ std::vector<int64_t> numbers(const json& list, const std::string& name) {
   constexpr int64_t kMost = int64_t{1} << 40;
   std::vector<int64_t> all;
   for (const auto& entry : list) {
-    all.push_back(entry.at("as_int").get<int64_t>());
+    all.push_back(integer(entry.at("as_int")));
     if (all.back() < 0 || all.back() > kMost) {
       damaged("weight " + name + " has a size or stride of " + std::to_string(all.back()));
     }
@@ -68,11 +69,19 @@ json read_json(const Archive& archive, const std::string& record) {
   }
 }
 
+int64_t integer(const json& number) {
+  constexpr auto kMost = static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
+  if (!number.is_number_integer() || (number.is_number_unsigned() && number.get<uint64_t>() > kMost)) {
+    damaged("there is " + number.dump().substr(0, 20) + " where a whole number should be");
+  }
+  return number.get<int64_t>();
+}
+
 c10::ScalarType scalar_type(const json& number) {
-  static const std::map<int, c10::ScalarType> kTypes = {
+  static const std::map<int64_t, c10::ScalarType> kTypes = {
       {1, at::kByte}, {2, at::kChar},  {3, at::kShort},  {4, at::kInt},   {5, at::kLong},
       {6, at::kHalf}, {7, at::kFloat}, {8, at::kDouble}, {12, at::kBool}, {13, at::kBFloat16}};
-  const auto found = kTypes.find(number.get<int>());
+  const auto found = kTypes.find(integer(number));
   if (found == kTypes.end()) {
     throw ModelError("dtype number " + number.dump() + " is not supported (quantised or complex?)",
                      Reason::kNotAllowed);
