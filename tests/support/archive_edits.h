@@ -83,7 +83,9 @@ class ArchiveEditor {
     std::vector<std::pair<size_t, size_t>> found;
     for (size_t at = 0; at < text.size();) {
       size_t end = at;
-      while (end < text.size() && (std::isalnum(static_cast<unsigned char>(text[end])) != 0 || text[end] == '_' || text[end] == '.')) ++end;
+      while (end < text.size() &&
+             (std::isalnum(static_cast<unsigned char>(text[end])) != 0 || text[end] == '_' || text[end] == '.'))
+        ++end;
       if (end > at && fits(text.substr(at, end - at))) found.emplace_back(at, end - at);
       at = std::max(end, at + 1);
     }
@@ -108,13 +110,34 @@ class ArchiveEditor {
 
   /// `x = f(x)` behind a line that sets x.
   std::string insert_statement() {
-    static const std::vector<std::string> kStatements = {
-        "torch.mul($, 0.5)", "torch.neg($)", "torch.relu($)", "torch.flip($, [1])", "torch.roll($, [1], [1])", "torch.add_($, 0.25)",
-        "torch.mul_($, 2)", "torch.softmax($, -1)", "torch.sigmoid($)", "torch.detach($)", "torch.rand_like($)", "torch.zeros_like($)",
-        "torch.sub($, torch.mean($, [0], True))", "torch.sub($, torch.mean($, [1], True))", "torch.transpose($, 1, 2)",
-        "torch.nan_to_num($, 0.0)", "torch.clamp($, -0.1, 0.1)", "torch.round($)", "torch.to($, 7)", "torch.to($, 6)",
-        "torch.contiguous($)", "torch.dropout($, 0.5, True)", "torch.dropout($, 0.5, False)", "torch.cumsum($, 1)",
-        "torch.div($, torch.sum($, [-1], True))", "torch.tril($)", "torch.masked_fill($, torch.lt($, 0), 0.0)", "torch.abs($)"};
+    static const std::vector<std::string> kStatements = {"torch.mul($, 0.5)",
+                                                         "torch.neg($)",
+                                                         "torch.relu($)",
+                                                         "torch.flip($, [1])",
+                                                         "torch.roll($, [1], [1])",
+                                                         "torch.add_($, 0.25)",
+                                                         "torch.mul_($, 2)",
+                                                         "torch.softmax($, -1)",
+                                                         "torch.sigmoid($)",
+                                                         "torch.detach($)",
+                                                         "torch.rand_like($)",
+                                                         "torch.zeros_like($)",
+                                                         "torch.sub($, torch.mean($, [0], True))",
+                                                         "torch.sub($, torch.mean($, [1], True))",
+                                                         "torch.transpose($, 1, 2)",
+                                                         "torch.nan_to_num($, 0.0)",
+                                                         "torch.clamp($, -0.1, 0.1)",
+                                                         "torch.round($)",
+                                                         "torch.to($, 7)",
+                                                         "torch.to($, 6)",
+                                                         "torch.contiguous($)",
+                                                         "torch.dropout($, 0.5, True)",
+                                                         "torch.dropout($, 0.5, False)",
+                                                         "torch.cumsum($, 1)",
+                                                         "torch.div($, torch.sum($, [-1], True))",
+                                                         "torch.tril($)",
+                                                         "torch.masked_fill($, torch.lt($, 0), 0.0)",
+                                                         "torch.abs($)"};
     auto& text = code();
     auto all = lines(text);
     std::vector<size_t> setting;
@@ -125,7 +148,8 @@ class ArchiveEditor {
     const auto line = any(setting);
     const auto name = all[line].substr(4, all[line].find_first_of(" ,") - 4);
     std::string statement = "    " + name + " = " + any(kStatements);
-    for (size_t at = statement.find('$'); at != std::string::npos; at = statement.find('$')) statement.replace(at, 1, name);
+    for (size_t at = statement.find('$'); at != std::string::npos; at = statement.find('$'))
+      statement.replace(at, 1, name);
     if (all[line].find('=') == std::string::npos || name.empty()) return "nothing";
     all.insert(all.begin() + static_cast<std::ptrdiff_t>(line) + 1, statement);
     text = joined(all);
@@ -133,11 +157,13 @@ class ArchiveEditor {
   }
 
   std::string change_number(std::string& text) {
-    const auto places = words(text, [](const std::string& word) { return std::isdigit(static_cast<unsigned char>(word[0])) != 0; });
+    const auto places =
+        words(text, [](const std::string& word) { return std::isdigit(static_cast<unsigned char>(word[0])) != 0; });
     if (places.empty()) return "nothing";
     const auto [at, size] = any(places);
     const auto old = text.substr(at, size);
-    static const std::vector<std::string> kNumbers = {"0", "1", "2", "3", "-1", "-2", "5", "16", "1e-3", "0.5", "9223372036854775807"};
+    static const std::vector<std::string> kNumbers = {
+        "0", "1", "2", "3", "-1", "-2", "5", "16", "1e-3", "0.5", "9223372036854775807"};
     std::string put = any(kNumbers);
     if (pick(2) == 0 && old.size() < 6 && old.find_first_not_of("0123456789") == std::string::npos) {
       put = std::to_string(std::stoi(old) + (pick(2) == 0 ? 1 : -1));
@@ -148,11 +174,13 @@ class ArchiveEditor {
   }
 
   std::string swap_operator() {
-    static const std::vector<std::string> kNames = {"torch.add", "torch.sub", "torch.mul", "torch.gelu", "torch.relu", "torch.matmul",
-                                                    "torch.softmax", "torch.log_softmax", "torch.sigmoid", "torch.tanh", "torch.transpose",
-                                                    "torch.layer_norm", "torch.linear", "torch.maximum", "torch.silu", "torch.div"};
+    static const std::vector<std::string> kNames = {
+        "torch.add",     "torch.sub",         "torch.mul",     "torch.gelu", "torch.relu",      "torch.matmul",
+        "torch.softmax", "torch.log_softmax", "torch.sigmoid", "torch.tanh", "torch.transpose", "torch.layer_norm",
+        "torch.linear",  "torch.maximum",     "torch.silu",    "torch.div"};
     auto& text = code();
-    const auto places = words(text, [](const std::string& word) { return word.starts_with("torch.") && word.size() > 8; });
+    const auto places =
+        words(text, [](const std::string& word) { return word.starts_with("torch.") && word.size() > 8; });
     if (places.empty()) return "nothing";
     const auto [at, size] = any(places);
     const auto old = text.substr(at, size);
@@ -186,7 +214,8 @@ class ArchiveEditor {
   std::string swap_words() {
     auto& text = code();
     const auto places = words(text, [](const std::string& word) {
-      return std::isalpha(static_cast<unsigned char>(word[0])) != 0 && !word.starts_with("torch.") && !word.starts_with("ops.");
+      return std::isalpha(static_cast<unsigned char>(word[0])) != 0 && !word.starts_with("torch.") &&
+             !word.starts_with("ops.");
     });
     if (places.size() < 2) return "nothing";
     const auto [at, size] = any(places);
@@ -207,13 +236,15 @@ class ArchiveEditor {
       }
       if (numbers.empty()) return "nothing";
       const auto at = any(numbers);
-      pickle[at] = static_cast<char>(pick(3) == 0 ? pick(256) : static_cast<unsigned char>(pickle[at]) + (pick(2) == 0 ? 1 : -1));
+      pickle[at] = static_cast<char>(pick(3) == 0 ? pick(256)
+                                                  : static_cast<unsigned char>(pickle[at]) + (pick(2) == 0 ? 1 : -1));
       return "a number of the pickle at " + std::to_string(at);
     }
     std::vector<std::pair<size_t, size_t>> texts;
     for (size_t i = 0; i + 5 < pickle.size(); ++i) {
       const auto size = static_cast<unsigned char>(pickle[i + 1]);
-      if (pickle[i] == 'X' && pickle[i + 2] == 0 && pickle[i + 3] == 0 && i + 5 + size <= pickle.size()) texts.emplace_back(i + 5, size);
+      if (pickle[i] == 'X' && pickle[i + 2] == 0 && pickle[i + 3] == 0 && i + 5 + size <= pickle.size())
+        texts.emplace_back(i + 5, size);
     }
     if (texts.size() < 2) return "nothing";
     const auto [a, size] = any(texts);
@@ -242,8 +273,9 @@ class ArchiveEditor {
         content += std::string(1 + pick(64), '\1');
         return name + " made longer";
       case 4: {
-        static const std::vector<std::string> kNames = {"data/99", "data/weights/weight_99", "extra/x", "version", "code/y.py", "data/0.py",
-                                                        "DATA/0", "byteorder", "constants.pkl", "x"};
+        static const std::vector<std::string> kNames = {
+            "data/99",   "data/weights/weight_99", "extra/x", "version", "code/y.py", "data/0.py", "DATA/0",
+            "byteorder", "constants.pkl",          "x"};
         const auto from = any(names(""));
         const auto to = any(kNames);
         if (records_.all().count(to) > 0) return "nothing";
@@ -267,7 +299,8 @@ class ArchiveEditor {
 
   /// One number of a weight, to an odd one or by a factor. Whether it is a float or a double tells its bytes.
   std::string change_weight(const std::string& name, std::string& content, bool odd) {
-    static const std::vector<double> kOdd = {0, 1e30, -1e30, std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity(), 1e-300};
+    static const std::vector<double> kOdd = {
+        0, 1e30, -1e30, std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity(), 1e-300};
     if (content.size() < 8) return "nothing";
     const auto at = pick(content.size() / 8) * 8;
     if (as_doubles) {
@@ -287,9 +320,11 @@ class ArchiveEditor {
   std::string swap_target() {
     auto root = nlohmann::json::parse(records_["models/model.json"]);
     auto& nodes = root["graph_module"]["graph"]["nodes"];
-    static const std::vector<std::string> kTargets = {"aten.add.Tensor", "aten.sub.Tensor", "aten.mul.Tensor", "aten.gelu.default", "aten.relu.default",
-                                                      "aten.add_.Tensor", "aten.sigmoid.default", "aten.neg.default", "aten.silu.default",
-                                                      "aten.detach.default", "aten.rand_like.default", "aten.abs.default", "aten.tanh.default"};
+    static const std::vector<std::string> kTargets = {
+        "aten.add.Tensor",   "aten.sub.Tensor",     "aten.mul.Tensor",        "aten.gelu.default",
+        "aten.relu.default", "aten.add_.Tensor",    "aten.sigmoid.default",   "aten.neg.default",
+        "aten.silu.default", "aten.detach.default", "aten.rand_like.default", "aten.abs.default",
+        "aten.tanh.default"};
     auto& node = nodes[pick(nodes.size())];
     const auto old = node["target"].get<std::string>();
     node["target"] = "torch.ops." + any(kTargets);

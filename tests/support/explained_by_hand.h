@@ -22,7 +22,8 @@ class Pieces {
   virtual at::Tensor whole(const at::Tensor& images) = 0;  ///< the output [B, C], not by way of the pieces
   virtual int64_t blocks() const = 0;                      ///< 0 where the pieces are not known
   virtual at::Tensor embed(const at::Tensor& images) = 0;
-  virtual std::pair<at::Tensor, at::Tensor> map(const at::Tensor& x, int64_t l) = 0;  ///< A [B, h, N, N], V [B, h, N, e]
+  virtual std::pair<at::Tensor, at::Tensor> map(const at::Tensor& x,
+                                                int64_t l) = 0;  ///< A [B, h, N, N], V [B, h, N, e]
   virtual at::Tensor next(const at::Tensor& x, const at::Tensor& a, const at::Tensor& v, int64_t l) = 0;
   virtual at::Tensor readout(const at::Tensor& x) = 0;
 };
@@ -82,7 +83,8 @@ inline std::optional<ByHand> explained_by_hand(Pieces& model, const at::Tensor& 
       for (size_t k = 0; k < classes.size(); ++k) {
         const auto leaf = map.detach().requires_grad_();
         const auto score = model.readout(model.next(x, leaf, value, l))[0][classes[k]];
-        auto gradient = score.requires_grad() ? torch::autograd::grad({score}, {leaf}, {}, {}, false, true)[0] : at::Tensor();
+        auto gradient =
+            score.requires_grad() ? torch::autograd::grad({score}, {leaf}, {}, {}, false, true)[0] : at::Tensor();
         if (!gradient.defined()) gradient = at::zeros_like(leaf);
         sums[k] = sums[k] + on_grid(gradient[0].relu().mean({0, 1})) / static_cast<double>(blocks);
       }

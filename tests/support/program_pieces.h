@@ -36,7 +36,8 @@ class ProgramPieces : public Pieces {
     }
     output_ = graph_.at("graph").at("outputs").at(0).at("as_tensor").at("name");
     for (const auto& name : streams_) places_.push_back(place_of(name) + 1);
-    for (size_t l = 0; l + 1 < streams_.size(); ++l) attentions_.push_back(attention_between(places_[l], places_[l + 1]));
+    for (size_t l = 0; l + 1 < streams_.size(); ++l)
+      attentions_.push_back(attention_between(places_[l], places_[l + 1]));
   }
 
   at::Tensor whole(const at::Tensor& images) override {
@@ -78,8 +79,8 @@ class ProgramPieces : public Pieces {
   using IValue = c10::IValue;
 
   at::Tensor weight(const std::string& name) {
-    static const std::map<int, c10::ScalarType> kTypes = {{4, at::kInt},    {5, at::kLong}, {6, at::kHalf}, {7, at::kFloat},
-                                                          {8, at::kDouble}, {12, at::kBool}};
+    static const std::map<int, c10::ScalarType> kTypes = {{4, at::kInt},   {5, at::kLong},   {6, at::kHalf},
+                                                          {7, at::kFloat}, {8, at::kDouble}, {12, at::kBool}};
     const auto entry = json::parse(records_["data/weights/model_weights_config.json"]).at("config").at(name);
     const auto& meta = entry.at("tensor_meta");
     const auto numbers = [](const json& list) {
@@ -90,7 +91,9 @@ class ProgramPieces : public Pieces {
     auto& bytes = records_["data/weights/" + entry.at("path_name").get<std::string>()];
     const auto type = kTypes.at(meta.at("dtype"));
     const auto all = at::from_blob(bytes.data(), {static_cast<int64_t>(bytes.size() / c10::elementSize(type))}, type);
-    return all.as_strided(numbers(meta.at("sizes")), numbers(meta.at("strides")), meta.at("storage_offset").at("as_int")).clone();
+    return all
+        .as_strided(numbers(meta.at("sizes")), numbers(meta.at("strides")), meta.at("storage_offset").at("as_int"))
+        .clone();
   }
 
   void start(const at::Tensor& images) {
@@ -124,7 +127,8 @@ class ProgramPieces : public Pieces {
     double scale = 0;
     for (const auto& input : node.at("inputs")) {
       const auto& argument = input.at("arg");
-      if (argument.contains("as_tensor")) given[input.at("name")] = values_.at(argument.at("as_tensor").at("name")).toTensor();
+      if (argument.contains("as_tensor"))
+        given[input.at("name")] = values_.at(argument.at("as_tensor").at("name")).toTensor();
       if (input.at("name") == "scale" && argument.contains("as_float")) scale = argument.at("as_float");
     }
     const auto& query = given.at("query");
@@ -144,7 +148,8 @@ class ProgramPieces : public Pieces {
     auto name = target.substr(begin, end - begin);
     auto overload = target.substr(end + 1);
     if (name.starts_with("sym_")) name = name.substr(4);  // on numbers, not on symbols for them
-    const auto handle = c10::Dispatcher::singleton().findSchemaOrThrow(("aten::" + name).c_str(), overload == "default" ? "" : overload.c_str());
+    const auto handle = c10::Dispatcher::singleton().findSchemaOrThrow(("aten::" + name).c_str(),
+                                                                       overload == "default" ? "" : overload.c_str());
     std::vector<IValue> stack;
     for (const auto& declared : handle.schema().arguments()) {
       const json* given = nullptr;
@@ -162,7 +167,9 @@ class ProgramPieces : public Pieces {
     const auto& [kind, value] = *tagged.items().begin();
     if (kind == "as_none") return {};
     if (kind == "as_tensor") return values_.at(value.at("name"));
-    if (kind == "as_int") return type->str().find("float") != std::string::npos ? IValue(value.get<double>()) : IValue(value.get<int64_t>());
+    if (kind == "as_int")
+      return type->str().find("float") != std::string::npos ? IValue(value.get<double>())
+                                                            : IValue(value.get<int64_t>());
     if (kind == "as_float") return value.get<double>();
     if (kind == "as_bool") return value.get<bool>();
     if (kind == "as_string") return value.get<std::string>();

@@ -21,19 +21,20 @@ inline void save_in_pieces(const TinyVit& model, const std::filesystem::path& fi
   const auto p = std::to_string(model.patch);
   const auto scale = std::to_string(1 / std::sqrt(static_cast<double>(model.width / model.heads)));
   std::string forward = "def forward(self, x):\n    x = self.embed(x)\n";
-  module.define("def embed(self, x):\n    x = torch.conv2d(x, self.patch_w, self.patch_b, [" + p + ", " + p +
-                "]).flatten(2).transpose(1, 2)\n    return torch.cat([self.cls.expand(x.size(0), -1, -1), x], 1) + self.pos\n");
+  module.define(
+      "def embed(self, x):\n    x = torch.conv2d(x, self.patch_w, self.patch_b, [" + p + ", " + p +
+      "]).flatten(2).transpose(1, 2)\n    return torch.cat([self.cls.expand(x.size(0), -1, -1), x], 1) + self.pos\n");
   for (int64_t l = 0; l < model.blocks; ++l) {
     const auto i = std::to_string(l);
     module.define("def map" + i + "(self, x):\n    b, n, d = x.shape\n    y = torch.layer_norm(x, [" + d +
-                  "])\n    y = torch.linear(y, self.qkv_w" + i + ", self.qkv_b" + i + ").reshape(b, n, 3, " + h + ", " + e +
-                  ").permute(2, 0, 3, 1, 4)\n    a = torch.softmax(torch.matmul(y[0], y[1].transpose(-2, -1)) * " + scale +
-                  ", -1)\n    return a, y[2]\n");
+                  "])\n    y = torch.linear(y, self.qkv_w" + i + ", self.qkv_b" + i + ").reshape(b, n, 3, " + h + ", " +
+                  e + ").permute(2, 0, 3, 1, 4)\n    a = torch.softmax(torch.matmul(y[0], y[1].transpose(-2, -1)) * " +
+                  scale + ", -1)\n    return a, y[2]\n");
     module.define("def next" + i +
                   "(self, x, a, v):\n    y = torch.matmul(a, v).transpose(1, 2).reshape(x.size(0), x.size(1), " + d +
                   ")\n    x = x + torch.linear(y, self.out_w" + i + ", self.out_b" + i +
-                  ")\n    y = torch.gelu(torch.linear(torch.layer_norm(x, [" + d + "]), self.up_w" + i + ", self.up_b" + i +
-                  "))\n    return x + torch.linear(y, self.down_w" + i + ", self.down_b" + i + ")\n");
+                  ")\n    y = torch.gelu(torch.linear(torch.layer_norm(x, [" + d + "]), self.up_w" + i + ", self.up_b" +
+                  i + "))\n    return x + torch.linear(y, self.down_w" + i + ", self.down_b" + i + ")\n");
     forward += "    a, v = self.map" + i + "(x)\n    x = self.next" + i + "(x, a, v)\n";
   }
   module.define("def readout(self, x):\n    return torch.linear(torch.layer_norm(x[:, 0], [" + d +
@@ -45,7 +46,9 @@ inline void save_in_pieces(const TinyVit& model, const std::filesystem::path& fi
 /// Such a file, or what an edit made of it, as LibTorch loads and runs it.
 class ScriptPieces : public Pieces {
  public:
-  explicit ScriptPieces(const std::filesystem::path& file) : module_(torch::jit::load(file.string())) { module_.eval(); }
+  explicit ScriptPieces(const std::filesystem::path& file) : module_(torch::jit::load(file.string())) {
+    module_.eval();
+  }
 
   at::Tensor whole(const at::Tensor& images) override { return call("forward", {images}).toTensor(); }
   int64_t blocks() const override {

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstring>
 #include <optional>
+#include <utility>
 #include <vector>
+
+#include "graph/read/pickle_names.h"
 
 namespace legrad::graph {
 namespace {
@@ -59,6 +61,9 @@ struct Value {
   uint64_t depth = 1;
   uint64_t reached = 1;  // values within it, counted anew wherever they are met
   size_t container = 0;  // which one
+  std::string_view text = {};
+  std::optional<uint64_t> number = {};  // a whole one that is not negative
+  uint64_t width = 0;                   // of a storage's numbers, where it names a storage's type
 };
 
 // A list or dict, which others may hold before it is filled.
@@ -72,11 +77,12 @@ class Walk {
  public:
   explicit Walk(std::string_view pickle) : rest_(pickle) {}
 
-  void run() {
+  std::vector<PickledStorage> run() {
     if (rest_.size() > kMostBytes)
       refuse("has more than " + std::to_string(kMostBytes >> 20) + " MiB", Reason::kTooLarge);
     while (step(static_cast<unsigned char>(take(1)[0]))) {
     }
+    return std::move(storages_);
   }
 
  private:
@@ -123,28 +129,35 @@ class Walk {
       case kEmptyTuple:
         return push({});
       case kInt1:
-        return skip(1);
+        return push_number(1);
       case kInt2:
-        return skip(2);
+        return push_number(2);
       case kInt4:
-        return skip(4);
+        return push_number(4);
       case kFloat:
-        return skip(8);
-      case kLong1:
-        return skip(number(1));
-      case kUnicode:
-        check_text(take(number(4)));
+        take(8);
         return push({});
+      case kLong1:
+        return push_number(number(1));
+      case kUnicode: {
+        Value text;
+        text.text = take(number(4));
+        check_text(text.text);
+        return push(text);
+      }
       case kTuple1:
       case kTuple2:
       case kTuple3:
         return push(holding(pop(instruction - kTuple1 + 1)));
       case kTuple:
-        return push(holding(pop_to_mark()));
+        tuple_ = pop_to_mark();
+        push(holding(tuple_));
+        tuple_end_ = rest_.size();
+        return true;
       case kEmptyList:
       case kEmptyDict:
         containers_.emplace_back();
-        return push({Value::Kind::kContainer, 1, 1, containers_.size() - 1});
+        return push({.kind = Value::Kind::kContainer, .container = containers_.size() - 1});
       case kAppends:
         return fill(pop_to_mark());
       case kSetItem:
@@ -156,7 +169,8 @@ class Walk {
       }
       case kGlobal: {
         const auto module = line();
-        return push(global(module, line()));
+        const auto [function, width] = pickled_name(module, line());
+        return push({.kind = function ? Value::Kind::kFunction : Value::Kind::kPlain, .width = width});
       }
       case kNewObject:
         pop(1);
@@ -170,6 +184,7 @@ class Walk {
       }
       case kPersistentId:
         pop(1);
+        add_storage();
         return push({});
       case kPut:
         return put(number(1));
@@ -192,9 +207,25 @@ class Walk {
     return true;
   }
 
-  bool skip(size_t count) {
-    take(count);
-    return push({});
+  // Of two's complement: one whose last byte has its first bit set is negative, unless it is short.
+  bool push_number(size_t width) {
+    Value value;
+    if (width > sizeof(uint64_t)) {
+      take(width);
+    } else if (const auto read = number(width); width < 4 || read >> (8 * width - 1) == 0) {
+      value.number = read;
+    }
+    return push(value);
+  }
+
+  // ("storage", type, name of its record, device, how many numbers): LibTorch takes the record for as large as that.
+  void add_storage() {
+    if (tuple_end_ != rest_.size() + 1 || tuple_.size() != 5) damaged();
+    const auto& name = tuple_[2].text;
+    const auto& numbers = tuple_[4].number;
+    if (tuple_[0].text != "storage" || tuple_[1].width == 0 || name.empty() || !numbers || *numbers >> 48 != 0)
+      damaged();
+    storages_.push_back({std::string(name), *numbers * tuple_[1].width});
   }
 
   const Value& top() const {
@@ -230,9 +261,9 @@ class Walk {
   Value holding(const std::vector<Value>& elements) const {
     Value whole;
     for (const auto& element : elements) {
-      const auto [kind, depth, reached, container] = known(element);
-      whole.depth = std::max(whole.depth, depth + 1);
-      whole.reached += reached;
+      const auto inner = known(element);
+      whole.depth = std::max(whole.depth, inner.depth + 1);
+      whole.reached += inner.reached;
     }
     if (whole.depth > kMostDepth)
       refuse("is nested more than " + std::to_string(kMostDepth) + " deep", Reason::kTooLarge);
@@ -274,57 +305,22 @@ class Walk {
     }
   }
 
-  static bool is_name(const std::string& text) {
-    return !text.empty() && std::all_of(text.begin(), text.end(),
-                                        [](unsigned char c) { return std::isalnum(c) != 0 || c == '_' || c == '.'; });
-  }
-
-  static Value global(const std::string& module, const std::string& name) {
-    const auto whole = module + "." + name;
-    if (!is_name(module) || !is_name(name)) damaged();
-    const Value function{Value::Kind::kFunction};
-    if (whole.starts_with("__torch__.torch.classes.")) {
-      const bool quantised = whole.find("quantized") != std::string::npos;
-      refuse("holds an object of the class " + whole +
-                 (quantised ? ": quantised models are not supported; export before quantising"
-                            : ", which is made of foreign code; expected plain modules"),
-             quantised ? Reason::kQuantised : Reason::kNotAllowed);
-    }
-    if (module.starts_with("__torch__")) return function;
-    if (module == "torch.jit._pickle") {
-      for (const char* known :
-           {"restore_type_tag", "build_intlist", "build_tensorlist", "build_doublelist", "build_boollist"}) {
-        if (name == known) return function;
-      }
-    }
-    if (whole == "torch._utils._rebuild_tensor_v2" || whole == "collections.OrderedDict" || whole == "torch.device" ||
-        whole == "builtins.complex") {
-      return function;
-    }
-    constexpr const char* kDtypes[] = {"Byte",   "Char",  "Short", "Int",      "Long",         "Half",
-                                       "Double", "Float", "Bool",  "BFloat16", "ComplexFloat", "ComplexDouble"};
-    const auto is_storage = [&](const char* dtype) { return whole == std::string("torch.") + dtype + "Storage"; };
-    if (std::any_of(std::begin(kDtypes), std::end(kDtypes), is_storage)) return {};
-    if (name == "_rebuild_qtensor" || name.starts_with("QInt") || name.starts_with("QUInt")) {
-      refuse("holds quantised weights; quantised models are not supported: export before quantising",
-             Reason::kQuantised);
-    }
-    refuse("names " + whole + ", which no exported model needs; it is refused", Reason::kNotAllowed);
-  }
-
   std::string_view rest_;
   std::vector<Value> stack_;
   std::vector<size_t> marks_;
   std::vector<Value> memo_;
   std::vector<Container> containers_;
+  std::vector<Value> tuple_;  // the last one that came with a mark
+  size_t tuple_end_ = 0;      // how much was left behind it
+  std::vector<PickledStorage> storages_;
   uint64_t values_ = 0;
 };
 
 }  // namespace
 
-void check_pickle(std::string_view pickle, const std::string& record) {
+std::vector<PickledStorage> check_pickle(std::string_view pickle, const std::string& record) {
   try {
-    Walk(pickle).run();
+    return Walk(pickle).run();
   } catch (const Error& error) {
     throw ModelError(record + " " + error.what(), error.reason());
   }

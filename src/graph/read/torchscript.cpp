@@ -8,10 +8,8 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <set>
 #include <sstream>
 #include <string_view>
-#include <unordered_set>
 
 #include "graph/ir/ir.h"
 #include "graph/read/code_check.h"
@@ -27,12 +25,28 @@ constexpr size_t kMostDefinitions = 16'384;  // that may call each other
 
 bool ends_with(const std::string& text, const char* ending) { return std::string_view(text).ends_with(ending); }
 
+// LibTorch takes a record for as large as a pickle says that it is, and reads on where it is not.
+void check_storages(const std::vector<PickledStorage>& storages, const std::string& folder, const Archive& archive) {
+  for (const auto& [name, bytes] : storages) {
+    const auto record = folder + "/" + name;
+    if (bytes == 0 || (archive.has(record) && archive.size(record) == bytes)) continue;
+    throw ModelError(
+        "is damaged (record " + record + " should hold " + std::to_string(bytes) + " bytes, " +
+            (archive.has(record) ? "and holds " + std::to_string(archive.size(record)) : "and is missing") +
+            "); export it again",
+        Reason::kDamaged);
+  }
+}
+
 // Everything that LibTorch compiles or carries out while it loads.
 void check_records(const Archive& archive) {
   uint64_t code = 0;
   size_t definitions = 0;
   for (const auto& [record, entry] : archive.records()) {
-    if (ends_with(record, ".pkl")) check_pickle(archive.text(record), record);
+    if (ends_with(record, ".pkl")) {
+      const auto folder = record.substr(0, record.size() - std::string_view(".pkl").size());
+      check_storages(check_pickle(archive.text(record), record), folder, archive);
+    }
     if (!ends_with(record, ".py") || record.rfind("code/", 0) != 0) continue;
     code += entry.size;
     if (code > kMostCode) {
@@ -90,20 +104,17 @@ __int128 bytes_of(const at::Tensor& tensor) {
   return bytes;
 }
 
-[[noreturn]] void refuse_size(const at::Tensor& tensor) {
+[[noreturn]] void refuse_shape(const at::Tensor& tensor) {
   std::ostringstream text;
   text << "is damaged (a weight of shape " << tensor.sizes() << " has a size of " << tensor.storage().nbytes()
-       << " bytes, and no record holds its numbers); export it again";
+       << " bytes, which do not hold its numbers); export it again";
   throw ModelError(text.str(), Reason::kDamaged);
 }
 
-// LibTorch takes a weight's shape and size from its description and does not look at how many bytes there are.
-void check_storages(const std::vector<at::Tensor>& tensors, const Archive& archive) {
+// A weight's shape and strides come from its description, whatever its storage holds.
+void check_shapes(const std::vector<at::Tensor>& tensors, const Archive& archive) {
   constexpr __int128 kTimesFile = 4;  // a buffer may be one number, many times, and a weight be tied
   constexpr __int128 kMostSmall = 1 << 28;
-  std::multiset<uint64_t> records;
-  for (const auto& [record, entry] : archive.records()) records.insert(entry.size);
-  std::unordered_set<const void*> seen;
   __int128 numbers = 0;
   for (const auto& tensor : tensors) {
     if (!tensor.defined() || !tensor.has_storage()) continue;
@@ -111,13 +122,8 @@ void check_storages(const std::vector<at::Tensor>& tensors, const Archive& archi
     if (numbers > kTimesFile * archive.file()->size() + kMostSmall) {
       throw ModelError("holds weights that would take more memory than the file has bytes", Reason::kTooLarge);
     }
-    const auto bytes = static_cast<uint64_t>(tensor.storage().nbytes());
     const auto end = end_of(tensor);
-    if (!end || *end > static_cast<__int128>(bytes)) refuse_size(tensor);
-    if (bytes == 0 || !seen.insert(tensor.storage().unsafeGetStorageImpl()).second) continue;
-    const auto record = records.find(bytes);
-    if (record == records.end()) refuse_size(tensor);
-    records.erase(record);
+    if (!end || *end > static_cast<__int128>(tensor.storage().nbytes())) refuse_shape(tensor);
   }
 }
 
@@ -150,7 +156,7 @@ Source load(const Archive& archive) {
   auto module = torch::jit::load(archive.file(), c10::Device(c10::kCPU), /*load_debug_files=*/false);
   module.eval();
   Source source{"TorchScript", {}, {}, all_tensors(module)};
-  check_storages(source.weights, archive);
+  check_shapes(source.weights, archive);
   auto forward = module.find_method("forward");
   // A whole CLIP whose forward compares images and texts, as OpenAI's archives do, has a method for images alone.
   const auto encode = module.find_method("encode_image");
