@@ -67,7 +67,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"pickle", Reason::kNotAModel, "a pickle of torch.save"},
         Refusal{"state_dict", Reason::kNotAModel, "a state dict"}, Refusal{"truncated", Reason::kDamaged, "cut off"},
         Refusal{"flipped_weight", Reason::kDamaged, "checksum"}, Refusal{"flipped_code", Reason::kDamaged, "checksum"},
-        Refusal{"short_weight", Reason::kDamaged, "no record holds its numbers"},
+        Refusal{"short_weight", Reason::kDamaged, "should hold 3072 bytes"},
         // a model of another kind
         Refusal{"cnn", Reason::kNoAttention, "no self-attention"},
         Refusal{"swin", Reason::kUnknownAttention, "an attention"},

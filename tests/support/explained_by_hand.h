@@ -38,8 +38,8 @@ inline double difference(const at::Tensor& found, const at::Tensor& expected) {
 
 /// Maps by definition [B, K, rows, columns], and [B, rows, columns] of what has no target.
 struct ByHand {
-  at::Tensor legrad;  ///< with the model's own readout
-  at::Tensor raw_attention;
+  at::Tensor legrad;         ///< with the model's own readout
+  at::Tensor raw_attention;  ///< undefined, as is rollout, where the output depends on no token
   at::Tensor rollout;
 };
 
@@ -66,6 +66,7 @@ inline std::optional<ByHand> explained_by_hand(Pieces& model, const at::Tensor& 
   const auto blocks = model.blocks();
   if (blocks == 0) return std::nullopt;
   std::vector<at::Tensor> maps, raw, rolled;
+  bool reads = true;
   for (int64_t image = 0; image < images.size(0); ++image) {
     const auto one = images.narrow(0, image, 1);
     const auto order = tokens_of_patches(model, one, side);
@@ -97,11 +98,13 @@ inline std::optional<ByHand> explained_by_hand(Pieces& model, const at::Tensor& 
     const auto output = model.readout(leaf);
     if (!(difference(output, model.whole(one)) <= 1e-6)) return std::nullopt;
     const auto read = torch::autograd::grad({output.sum()}, {leaf})[0][0].abs().sum(-1).nonzero().flatten();
+    if (read.numel() == 0) reads = false;
     const auto rows = [&](const at::Tensor& square) { return on_grid(square.index_select(0, read).mean(0)); };
     maps.push_back(at::stack(sums));
     raw.push_back(rows(mean));
     rolled.push_back(rows(product));
   }
+  if (!reads) return ByHand{at::stack(maps), {}, {}};
   return ByHand{at::stack(maps), at::stack(raw), at::stack(rolled)};
 }
 

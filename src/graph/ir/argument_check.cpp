@@ -3,7 +3,9 @@
 #include <ATen/Functions.h>
 #include <legrad/error.h>
 
+#include <algorithm>
 #include <cmath>
+#include <string>
 #include <string_view>
 
 namespace legrad::graph {
@@ -87,10 +89,30 @@ void check_heads(const Node* node, const Arguments& arguments) {
   if (arguments.at(4).toInt() < 1) refuse(node, "it has no heads");
 }
 
+// TorchScript has numbers in the place of types and layouts, and operators look tables up with them.
+void check_types(const Node* node, const Arguments& arguments) {
+  const auto* schema = node->maybeSchema();
+  if (schema == nullptr) return;
+  const auto holds = [&](std::string_view name, int64_t number) {
+    if (name == "layout") return number == static_cast<int64_t>(c10::Layout::Strided);
+    if (name == "memory_format") return number >= 0 && number < static_cast<int64_t>(c10::MemoryFormat::NumOptions);
+    if (name != "dtype") return true;
+    return number >= 0 && number < static_cast<int64_t>(c10::ScalarType::Undefined) &&
+           !c10::isQIntType(static_cast<c10::ScalarType>(number));
+  };
+  for (size_t i = 0; i < std::min(arguments.size(), schema->arguments().size()); ++i) {
+    const auto& name = schema->arguments()[i].name();
+    if (arguments[i].isInt() && !holds(name, arguments[i].toInt())) {
+      refuse(node, "there is no " + name + " of number " + std::to_string(arguments[i].toInt()));
+    }
+  }
+}
+
 }  // namespace
 
 void check_arguments(const Node* node, const Arguments& arguments, int64_t most_elements) {
   if (!node->kind().is_aten()) return;
+  check_types(node, arguments);
   std::string_view name = node->kind().toUnqualString();
   if (name.ends_with('_') && !name.ends_with("__")) name.remove_suffix(1);
   if (is_one_of(name, {"remainder", "floordiv", "floor_divide", "fmod", "div", "divide"}))

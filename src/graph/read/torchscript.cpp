@@ -44,8 +44,9 @@ void check_records(const Archive& archive) {
   size_t definitions = 0;
   for (const auto& [record, entry] : archive.records()) {
     if (ends_with(record, ".pkl")) {
-      const auto folder = record.substr(0, record.size() - std::string_view(".pkl").size());
-      check_storages(check_pickle(archive.text(record), record), folder, archive);
+      const auto storages = check_pickle(archive.text(record), record);
+      if (record == "data.pkl") check_storages(storages, "data", archive);
+      if (record == "constants.pkl") check_storages(storages, "constants", archive);
     }
     if (!ends_with(record, ".py") || record.rfind("code/", 0) != 0) continue;
     code += entry.size;
