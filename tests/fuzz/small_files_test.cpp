@@ -87,7 +87,8 @@ class SmallFilesTest : public testing::Test {
 
   static std::vector<std::string> corpus(const char* target) {
     std::vector<std::string> inputs;
-    for (const auto& entry : fs::directory_iterator(fs::path(LEGRAD_CORPUS) / target)) inputs.push_back(file_bytes(entry.path()));
+    for (const auto& entry : fs::directory_iterator(fs::path(LEGRAD_CORPUS) / target))
+      inputs.push_back(file_bytes(entry.path()));
     std::sort(inputs.begin(), inputs.end());
     return inputs;
   }
@@ -135,7 +136,8 @@ TEST_F(SmallFilesTest, ArraysHoldTheNumbersOfTheirFile) {
     std::vector<int64_t> sizes;
     const std::string list = shape[1];
     const std::regex number("[0-9]+");
-    for (std::sregex_iterator at(list.begin(), list.end(), number), end; at != end; ++at) sizes.push_back(std::stoll(at->str()));
+    for (std::sregex_iterator at(list.begin(), list.end(), number), end; at != end; ++at)
+      sizes.push_back(std::stoll(at->str()));
     ASSERT_EQ(array.sizes(), at::IntArrayRef(sizes));
     const auto length = bytes[6] == 1 ? 10 : 12;
     const size_t header = static_cast<unsigned char>(bytes[8]) + 256U * static_cast<unsigned char>(bytes[9]);
@@ -146,7 +148,8 @@ TEST_F(SmallFilesTest, ArraysHoldTheNumbersOfTheirFile) {
     const auto found = lies.flatten().to(at::kDouble);
     ASSERT_EQ(found.numel(), static_cast<int64_t>(expected.size()));
     const auto same = [](double a, double b) { return a == b || (a != a && b != b); };
-    for (size_t i = 0; i < expected.size(); ++i) EXPECT_TRUE(same(found[static_cast<int64_t>(i)].item<double>(), expected[i]));
+    for (size_t i = 0; i < expected.size(); ++i)
+      EXPECT_TRUE(same(found[static_cast<int64_t>(i)].item<double>(), expected[i]));
   });
 }
 
@@ -187,7 +190,9 @@ TEST_F(SmallFilesTest, ManifestsSayWhatTheirJsonSays) {
     folder_.write("manifest.json", text);
     const auto bundle = legrad::Bundle::open(folder_.path());
     const auto root = nlohmann::json::parse(text);
-    const auto given = [](const nlohmann::json& of, const char* field) { return of.contains(field) && !of[field].is_null(); };
+    const auto given = [](const nlohmann::json& of, const char* field) {
+      return of.contains(field) && !of[field].is_null();
+    };
     EXPECT_EQ(root["schema_version"], 1);
     EXPECT_EQ(fs::weakly_canonical(folder_ / root["vision"].get<std::string>()), bundle.vision);
     if (given(root, "name") && root["name"] != "") EXPECT_EQ(root["name"], bundle.name);
@@ -200,9 +205,11 @@ TEST_F(SmallFilesTest, ManifestsSayWhatTheirJsonSays) {
     const auto& preprocessing = root["preprocessing"];
     if (given(preprocessing, "mean")) EXPECT_EQ(preprocessing["mean"], made.mean);
     if (given(preprocessing, "std")) EXPECT_EQ(preprocessing["std"], made.std);
-    if (given(preprocessing, "size")) EXPECT_EQ(preprocessing["size"], nlohmann::json({made.size->height, made.size->width}));
+    if (given(preprocessing, "size"))
+      EXPECT_EQ(preprocessing["size"], nlohmann::json({made.size->height, made.size->width}));
     using Made = legrad::Preprocessing;
-    if (given(preprocessing, "resize")) EXPECT_EQ(preprocessing["resize"] == "squash", made.resize == Made::Resize::kSquash);
+    if (given(preprocessing, "resize"))
+      EXPECT_EQ(preprocessing["resize"] == "squash", made.resize == Made::Resize::kSquash);
     if (given(preprocessing, "interpolation")) {
       EXPECT_EQ(preprocessing["interpolation"] == "bicubic", made.interpolation == Made::Interpolation::kBicubic);
     }
@@ -211,8 +218,12 @@ TEST_F(SmallFilesTest, ManifestsSayWhatTheirJsonSays) {
 
 TEST_F(SmallFilesTest, SpellingsOfMethodsMeanWhatTheySay) {
   const auto methods = legrad::built_in_methods();
-  const std::vector<std::string> inputs = {"legrad/readout=token_mean/layers=-4:", "legrad/layers=0,3,-1,rollout", "raw_attention,grad_cam",
-                                           "chefer_cam/layers=all", "rollout , legrad", "all"};
+  const std::vector<std::string> inputs = {"legrad/readout=token_mean/layers=-4:",
+                                           "legrad/layers=0,3,-1,rollout",
+                                           "raw_attention,grad_cam",
+                                           "chefer_cam/layers=all",
+                                           "rollout , legrad",
+                                           "all"};
   each_changed(inputs, [&](const std::string& text) {
     for (const auto& chosen : methods.parse_list(text)) {
       EXPECT_EQ(methods.parse(chosen.spec).spec, chosen.spec);

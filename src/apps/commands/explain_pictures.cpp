@@ -28,7 +28,8 @@ void explain_pictures(const ExplainOptions& options) {
       const std::string& name = seen.names[0][static_cast<size_t>(k)];
       const std::filesystem::path file = files.overlay(stem, name);
       write_image(file, overlay(image, heat[k], style(options.overlay)));
-      std::vector<std::string> row = {io::one_line(picture), io::one_line(name), score_text(seen.scores[0][k].item<double>())};
+      std::vector<std::string> row = {io::one_line(picture), io::one_line(name),
+                                      score_text(seen.scores[0][k].item<double>())};
       if (seen.probabilities.defined()) row.push_back(score_text(seen.probabilities[0][k].item<double>()));
       row.push_back(io::one_line(file.string()));
       rows.push_back(std::move(row));

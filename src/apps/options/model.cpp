@@ -33,8 +33,7 @@ void add_model_options(CLI::App& command, ModelOptions& options) {
   command.add_option("--output", options.output, "Output to explain, by name or index [the first of shape B x C]")
       ->option_text("NAME")
       ->group(kGroup);
-  command
-      .add_option("--at", options.place, "Place of an output B x C x h x w, as in segmentation [the mean over all]")
+  command.add_option("--at", options.place, "Place of an output B x C x h x w, as in segmentation [the mean over all]")
       ->option_text("ROW,COLUMN")
       ->group(kGroup);
   command.add_option("--device", options.device, "auto (a GPU if there is one), cpu, cuda or cuda:i")

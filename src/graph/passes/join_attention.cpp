@@ -104,8 +104,9 @@ class Joiner {
     int64_t first = 0;
     for (const auto& site : sites_) {
       const int64_t heads = sizes(site.context())[1];
-      Value* own = write.call("narrow", {context, write.constant(int64_t{1}), write.constant(first), write.constant(heads)},
-                              line_.facts.at(site.context()));
+      Value* own =
+          write.call("narrow", {context, write.constant(int64_t{1}), write.constant(first), write.constant(heads)},
+                     line_.facts.at(site.context()));
       site.context()->replaceAllUsesWith(own);
       first += heads;
     }

@@ -96,8 +96,8 @@ class Reshaper {
     const auto sizes = output_.value.toTensor().sizes();
     const auto grid = std::to_string(sizes[2]) + " x " + std::to_string(sizes[3]) + " places";
     if (!place_) {
-      Value* mean = write_.call("mean", {output_.place, write_.constant(std::vector<int64_t>{2, 3}),
-                                         write_.constant(false), write_.none()});
+      Value* mean = write_.call(
+          "mean", {output_.place, write_.constant(std::vector<int64_t>{2, 3}), write_.constant(false), write_.none()});
       return {mean, "the mean over " + grid};
     }
     const auto& [row, column] = *place_;

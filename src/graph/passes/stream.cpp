@@ -26,8 +26,9 @@ class Stream {
     const auto& first = shape_at(starts_.front());
     if (first.size() != 3) refuse("the first block's input has shape " + text(first) + ", expected tokens [B, N, d]");
     if (std::ranges::adjacent_find(starts_) != starts_.end()) {
-      refuse("the attention layers do not stand on one residual stream: between two of them no value is passed by "
-             "every path");
+      refuse(
+          "the attention layers do not stand on one residual stream: between two of them no value is passed by "
+          "every path");
     }
   }
 

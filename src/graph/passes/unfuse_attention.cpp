@@ -17,8 +17,8 @@ struct Fused {
   const char* function;
   size_t inputs;
 };
-constexpr std::array<Fused, 2> kFused = {{{"_native_multi_head_attention", "attention", 10},
-                                          {"_transformer_encoder_layer_fwd", "encoder_layer", 19}}};
+constexpr std::array<Fused, 2> kFused = {
+    {{"_native_multi_head_attention", "attention", 10}, {"_transformer_encoder_layer_fwd", "encoder_layer", 19}}};
 
 constexpr const char* kParts = R"(
 def attention(query: Tensor, key: Tensor, value: Tensor, width: int, heads: int, qkv_weight: Tensor, qkv_bias: Tensor,

@@ -281,7 +281,8 @@ class GraphReader {
       const auto number = torch::jit::toIValue(node->input(i));
       const bool tensor = schema.arguments()[i].type()->kind() == c10::TypeKind::TensorType;
       if (tensor && number && number->isScalar()) {
-        node->replaceInput(i, constant(at::scalar_tensor(number->toScalar(), number->isDouble() ? at::kDouble : at::kLong)));
+        node->replaceInput(
+            i, constant(at::scalar_tensor(number->toScalar(), number->isDouble() ? at::kDouble : at::kLong)));
       }
     }
   }

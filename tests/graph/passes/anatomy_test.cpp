@@ -187,7 +187,8 @@ std::string two_attentions(const std::string& from, const std::string& to, const
 
 TEST(FindAnatomy, AttentionsSideBySideBecomeTheHeadsOfOne) {
   const auto x = noise({2, 4, 3});
-  auto line = line_of(model("  %t : Tensor = aten::neg(%x)\n" + two_attentions("t", "u") + two_attentions("u", "z")), x);
+  auto line =
+      line_of(model("  %t : Tensor = aten::neg(%x)\n" + two_attentions("t", "u") + two_attentions("u", "z")), x);
   const auto before = run(line, x);
   const auto anatomy = graph::find_anatomy(line, {});
   line.graph->lint();

@@ -307,7 +307,7 @@ TEST_P(EncoderLayer, GivesWhatTheFusedOneGives) {
   constexpr double kEps = 1e-3;
   const auto x = noise({2, 5, 6});
   const auto w = [](at::IntArrayRef sizes) { return noise(sizes); };
-  const std::vector<at::Tensor> weights = {w({18, 6}), w({18}), w({6, 6}), w({6}),    w({6}), w({6}),
+  const std::vector<at::Tensor> weights = {w({18, 6}), w({18}), w({6, 6}), w({6}), w({6}),    w({6}),
                                            w({6}),     w({6}),  w({8, 6}), w({8}), w({6, 8}), w({6})};
   std::string names;
   for (size_t i = 0; i < weights.size(); ++i) names += ", %w" + std::to_string(i) + " : Tensor";
