@@ -79,6 +79,7 @@ Bundle bundle(const fs::path& folder, const json& document) {
   if (fields.has("labels")) {
     result.labels = fields.strings("labels");
   }
+  result.takes_words = fields.has("text");
   if (fields.has("label_embeddings")) {
     result.label_embeddings = file_in(folder, fields, "label_embeddings");
     if (result.labels.empty()) fields.fail("labels", "the names of field 'label_embeddings'");

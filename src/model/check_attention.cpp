@@ -11,8 +11,6 @@
 
 #include "model/difference.h"
 #include "model/probe_codes.h"
-#include "model/rows.h"
-#include "model/sample_rows.h"
 
 namespace legrad::model {
 namespace {
@@ -81,16 +79,15 @@ class AttentionCheck {
                      Reason::kUnknownAttention);
   }
 
-  // Whether every row is made of its own token alone, which is the rule. A sample tells as a rule; else three runs do:
-  // rows change where their tokens do, in one half of them and in the other, and go where their tokens go in a random
-  // order. Not so where a row depends on its place too, as with rotary positions.
+  // Whether every row is made of its own token alone, which is the rule, in three runs: rows change where their tokens
+  // do, in one half of them and in the other, and go where their tokens go in a random order. Not so where a row
+  // depends on its place too, as with rotary positions.
   bool stands_in_place() const {
     const int64_t count = seen_.alone.size(1);
     auto generator = at::detail::createCPUGenerator(/*seed=*/41);
     const auto shuffled = at::randperm(count, generator, at::TensorOptions().dtype(at::kLong));
     const auto half = shuffled.lt(count / 2);
     const auto one = changed_rows(half);
-    if (stands_in_sample(one, half)) return true;
     const auto other = changed_rows(half.logical_not());
     const auto places = shuffled.to(seen_.alone.device());
     const auto base = parts(alone_);
@@ -103,26 +100,6 @@ class AttentionCheck {
       }
     }
     return true;
-  }
-
-  // Whether a sample of the tokens, without the others, is made into the rows it is made into beside them. With what
-  // changed when one half of the tokens did, that tells as much as the other two runs.
-  bool stands_in_sample(const std::array<at::Tensor, 3>& one, const at::Tensor& half) const {
-    const auto sample = sample_rows(half.size(0), {});
-    if (sample.empty() || is_pooler()) return false;
-    try {
-      const auto base = parts(alone_);
-      const auto few = parts(network_.attend(stage_, select_rows(seen_.alone, 1, sample)));
-      for (size_t part = 0; part < 3; ++part) {
-        if (base[part].size(2) != half.size(0) || !at::equal(one[part], half) ||
-            !agree(few[part], select_rows(base[part], 2, sample))) {
-          return false;
-        }
-      }
-      return true;
-    } catch (const Error&) {
-      return false;
-    }
   }
 
   // Rows of a pooler's queries are no tokens.

@@ -5,13 +5,11 @@
 #include <legrad/error.h>
 
 #include <algorithm>
-#include <optional>
 
 #include "graph/ir/tape.h"
 #include "model/difference.h"
 #include "model/grad_scope.h"
 #include "model/rows.h"
-#include "model/sample_rows.h"
 
 namespace legrad::model {
 
@@ -50,27 +48,6 @@ Reach reach_of(const Network& network, const Network::Block& block, const at::Te
   return reach;
 }
 
-// Nothing where the tail does not run on some rows alone, or does not give what it gave beside the others.
-std::optional<Reach> reach_in_sample(const Network& network, const Network::Block& block, const TailOfImage& image,
-                                     const Rows& watched) {
-  const auto sample = sample_rows(image.tokens.size(1), watched);
-  if (sample.empty() || block.layout.query_order.defined()) return std::nullopt;
-  Rows places;  // of the watched rows in the sample
-  places.reserve(watched.size());
-  for (const int64_t row : watched) {
-    places.push_back(std::lower_bound(sample.begin(), sample.end(), row) - sample.begin());
-  }
-  try {
-    auto reach =
-        reach_of(network, block, select_rows(image.context, 2, sample), select_rows(image.tokens, 1, sample), places);
-    if (reach.goes_to_other_tokens() || !agree(reach.tokens, select_rows(image.beside, 1, sample))) return std::nullopt;
-    reach.tokens = image.beside;
-    return reach;
-  } catch (const Error&) {
-    return std::nullopt;
-  }
-}
-
 bool same_alone(const Network& network, const Network::Block& block, const TailOfImage& image, const Rows& rows,
                 const at::Tensor& all) {
   try {
@@ -92,14 +69,13 @@ TailSeen check_tail(const Network& network, const Network::Block& block, const T
   std::sort(watched.begin(), watched.end());
   watched.erase(std::unique(watched.begin(), watched.end()), watched.end());
 
-  auto reach = reach_in_sample(network, block, image, watched);
-  if (!reach) reach = reach_of(network, block, image.context, image.tokens, watched);
-  if (reach->goes_to_other_tokens()) {
+  const auto reach = reach_of(network, block, image.context, image.tokens, watched);
+  if (reach.goes_to_other_tokens()) {
     throw ModelError(name + ": its attention's rows go to other tokens than those they are of; it cannot be explained",
                      Reason::kTokensUnordered);
   }
-  const bool few = !rows.empty() && reach->others == 0 && !block.layout.query_order.defined();
-  return {reach->tokens, few && same_alone(network, block, image, rows, reach->tokens)};
+  const bool few = !rows.empty() && reach.others == 0 && !block.layout.query_order.defined();
+  return {reach.tokens, few && same_alone(network, block, image, rows, reach.tokens)};
 }
 
 }  // namespace legrad::model

@@ -10,11 +10,10 @@
 
 namespace legrad::model {
 
-/// What goes into a block's tail for one image, and what came of it beside other images.
+/// What goes into a block's tail for one image.
 struct TailOfImage {
   at::Tensor context;  ///< [1, h, N, e]
   at::Tensor tokens;   ///< [1, N, d]
-  at::Tensor beside;   ///< [1, N, d]
 };
 
 /// What a block's tail gives for the image alone.
@@ -25,9 +24,6 @@ struct TailSeen {
 
 /// Looks how a block's tail treats an image alone, and whether it can be run on `rows` alone (empty: not asked). Throws
 /// `ModelError` where a row of the context goes to another token than the one it is of.
-///
-/// Where a sample of the rows, without the others and without the other images, comes out as it did beside them, that
-/// tells it all; else the whole image is run.
 TailSeen check_tail(const Network& network, const Network::Block& block, const TailOfImage& image,
                     const std::vector<int64_t>& rows, const std::string& name);
 

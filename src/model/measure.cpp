@@ -85,9 +85,8 @@ class Measurement {
     };
     seen.tokens = run_tail(block, attended.together.context, seen.tokens);
     expect_tokens(seen.tokens, images_.size(0));
-    const auto tail =
-        check_tail(network_, block, {attended.alone.context, seen.alone, seen.tokens.narrow(0, seen.image, 1)},
-                   plan.rows_restricted ? structure_.readout_rows : Rows(), name);
+    const auto tail = check_tail(network_, block, {attended.alone.context, seen.alone},
+                                 plan.rows_restricted ? structure_.readout_rows : Rows(), name);
     plan.rows_restricted = tail.keeps_rows;
     seen.alone = tail.tokens;
     expect_tokens(seen.alone, 1);

@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <ostream>
 #include <string>
+#include <utility>
 
 #include "support/in_child.h"
 #include "support/records.h"
@@ -300,7 +301,9 @@ INSTANTIATE_TEST_SUITE_P(
                     Hostile{"WeightLargerThanItsBytes", Reason::kDamaged, "32767", changed([](Records& file) {
                               // The position embedding [1, 17, 16].
                               file.replace("data.pkl", "K\x01K\x11K\x10", "K\x01M\xff\x7fK\x10");
-                            })}),
+                            })},
+                    Hostile{"RecordsExchanged", Reason::kDamaged, "should hold 64 bytes, and holds 3072",
+                            changed([](Records& file) { std::swap(file["data/0"], file["data/2"]); })}),
     name_of);
 
 INSTANTIATE_TEST_SUITE_P(
@@ -309,6 +312,8 @@ INSTANTIATE_TEST_SUITE_P(
         Hostile{"UnsafeOperator", Reason::kNotAllowed, "segment_reduce",
                 running("y = torch.segment_reduce(torch.zeros([4]), \"sum\", lengths=torch.full([1], 100000000), "
                         "unsafe=True)\n_0 = torch.add(_0, torch.sum(y))")},
+        Hostile{"TypeThatIsNone", Reason::kNotAllowed, "no dtype of number -1",
+                running("_0 = torch.softmax(_0, -1, -1)")},
         Hostile{"DividesByZero", Reason::kNotAllowed, "divides whole numbers",
                 running("n = torch.sub(torch.size(x, 1), torch.size(x, 1))\n"
                         "_0 = torch.add(_0, torch.remainder(torch.size(x, 1), n))")},

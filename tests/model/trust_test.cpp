@@ -18,6 +18,8 @@ namespace {
 
 using testing::OddVit;
 
+constexpr int64_t kManyTokens = 32;  // pixels a side: 65 tokens
+
 double relative(const at::Tensor& a, const at::Tensor& b) {
   if (a.sizes() != b.sizes()) return std::numeric_limits<double>::infinity();
   return ((a - b).abs().max() / b.abs().max()).item<double>();
@@ -90,7 +92,7 @@ class TrustTest : public ::testing::Test {
   void expect_right(const OddVit& model) {
     const auto vit = Vit::load(saved(model));
     EXPECT_EQ(vit.structure().heads, model.heads);
-    const auto all = noise(5);
+    const auto all = noise(5, model.image, model.image);
     const auto want = expected(model, all, {1, 3});
     for (const int64_t batch : {1, 2, 3, 5}) {
       SCOPED_TRACE(batch);
@@ -175,6 +177,56 @@ TEST_F(TrustTest, AnAttentionOverMixturesOfTokensIsRefused) {
     model.fill_odd(6);
     expect_refused(model, Reason::kTokensUnordered);
   }
+}
+
+// So many tokens that a sample of them is looked at first.
+TEST_F(TrustTest, TokensInAnotherOrderOfManyTokens) {
+  for (const auto order : {OddVit::Order::kAsTokens, OddVit::Order::kReversed, OddVit::Order::kShuffled}) {
+    OddVit model;
+    model.image = kManyTokens;
+    model.order = order;
+    model.fill_odd(18);
+    expect_right(model);
+    if (order == OddVit::Order::kAsTokens) continue;
+    model.back_in_order = false;
+    expect_refused(model, Reason::kTokensUnordered);
+  }
+}
+
+TEST_F(TrustTest, MixturesOfManyTokensAreRefused) {
+  for (const char* mixing : {"    y = y + 1e-9 * y.mean(1, keepdim=True)\n", "    y = y + 1e-12 * y[:, :1]\n",
+                             "    y = y + 1e-12 * y[:, -1:]\n", "    y = y + 1e-12 * y.flip([1])\n",
+                             "    y = y + 1e-12 * y.roll([1], [1])\n", "    y = y + 1e-12 * y.roll([20], [1])\n",
+                             "    y = torch.cat([y[:, :7] + 1e-12 * y[:, 50:51], y[:, 7:]], 1)\n",
+                             "    y = torch.cat([y[:, :50], y[:, 50:] + 1e-12 * y[:, 3:4]], 1)\n",
+                             "    y = y + 1e-9 * torch.amax(y, [1], True)\n"}) {
+    SCOPED_TRACE(mixing);
+    OddVit model;
+    model.image = kManyTokens;
+    model.before_qkv = mixing;
+    model.fill_odd(19);
+    expect_refused(model, Reason::kTokensUnordered);
+  }
+}
+
+TEST_F(TrustTest, BlocksThatMixManyTokensAfterAttention) {
+  for (const int64_t gates : {0, 1, 3}) {
+    SCOPED_TRACE(gates);
+    OddVit model;
+    model.image = kManyTokens;
+    model.gates = gates;
+    model.fill_odd(20);
+    expect_right(model);
+    EXPECT_EQ(Vit::load(saved(model)).plan().rows_restricted, gates == 0);
+  }
+}
+
+TEST_F(TrustTest, AConstantForEachOfManyTokens) {
+  OddVit model;
+  model.image = kManyTokens;
+  model.places = model.places_inside = true;
+  model.fill_odd(21);
+  expect_right(model);
 }
 
 TEST_F(TrustTest, BlocksThatMixTokensAfterAttention) {

@@ -31,11 +31,11 @@ def rows(pt2):
             exported[f"{name}_pt2_static"] = dataclasses.replace(found[name], form="export, static", size_needed=False)
         for name in ("timm_cls_trace", "timm_map", "timm_beit", "timm_dinov3", "timm_registers", "torchvision_trace", "open_clip_tower",
                      "open_clip_coca", "transformers_clip_sdpa", "transformers_vit_eager", "transformers_siglip", "own_mask",
-                     "timm_parallel_things", "timm_differential", "transformers_yolos_sdpa", "own_encoder_pre_norm_trace",
-                     "own_encoder_post_norm_trace"):
+                     "timm_parallel_things", "timm_differential", "transformers_yolos_sdpa", "own_encoder_pre_norm",
+                     "own_encoder_post_norm"):
             exported[f"{name}_pt2_decomposed"] = dataclasses.replace(found[name], form="export, decomposed", size_needed=False)
         for name in ("timm_cls_trace", "timm_eva02", "timm_dinov3", "transformers_clip_sdpa", "transformers_dinov3_sdpa",
-                     "timm_parallel_things", "transformers_yolos_sdpa", "own_encoder_pre_norm_trace"):
+                     "timm_parallel_things", "transformers_yolos_sdpa", "own_encoder_pre_norm"):
             exported[f"{name}_pt2_grad"] = dataclasses.replace(found[name], form="export, with gradients", size_needed=False)
         exported["timm_dynamic_size_pt2_sizes"] = dataclasses.replace(found["timm_dynamic_size"], form="export, free sizes")
         found.update(exported)

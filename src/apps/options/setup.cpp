@@ -1,5 +1,7 @@
 #include "apps/options/setup.h"
 
+#include <legrad/error.h>
+
 #include "apps/terminal.h"
 
 namespace legrad::apps {
@@ -8,6 +10,14 @@ namespace {
 
 bool needs_words(const TargetOptions& options) {
   return options.prompts.given() || !options.against.empty() || !options.labels.empty();
+}
+
+void check_similarity(const TargetOptions& options, const Bundle& bundle) {
+  const bool compares = needs_words(options) || !options.text_embedding.empty() || !bundle.label_embeddings.empty();
+  if (options.similarity == "dot" && !compares) {
+    throw InputError(
+        "--similarity says how an output is compared with --text-embedding, --prompt or --labels; give one of them");
+  }
 }
 
 }  // namespace
@@ -19,10 +29,12 @@ Setup::Setup(const SetupOptions& options, std::optional<ImageSize> images) {
   LoadOptions load = load_options(options.model);
   use_threads(options.model);
   const QuietStderr quiet;
-  if (needs_words(options.target) || (correction.needs_empty_prompt(bundle) && !bundle.folder.empty())) {
+  check_similarity(options.target, bundle);
+  const bool needs_empty_prompt = correction.needs_empty_prompt(bundle) && bundle.takes_words;
+  if (needs_words(options.target) || needs_empty_prompt) {
     const auto words = TextEncoder::load(bundle, load);
     ask(words, options.target, targets);
-    if (correction.needs_empty_prompt(bundle)) correction.empty_embedding = words.empty_prompt();
+    if (needs_empty_prompt) correction.empty_embedding = words.empty_prompt();
   }
   targets.check(bundle);
   if (!load.input_size) load.input_size = images;

@@ -180,7 +180,7 @@ graph(%x : Tensor):
   %zero : int = prim::Constant[value=0]()
   %one : int = prim::Constant[value=1]()
   %yes : bool = prim::Constant[value=1]()
-)" + operators + "\n  return (%y))"),
+)" + operators + "\n  return (%y)"),
                            x, options);
 }
 
