@@ -9,8 +9,8 @@ namespace legrad::text {
 /// hold is read: numbers, 32 and 64 bits, bytes.
 struct ProtoField {
   uint64_t number = 0;
-  uint64_t value = 0;      ///< of a number, or the bits of a float
-  std::string_view bytes;  ///< of a string, bytes or a message
+  uint64_t value = 0;           ///< of a number, or the bits of a float
+  std::string_view bytes = {};  ///< of a string, bytes or a message
 
   float as_float() const;
 };
