@@ -195,21 +195,31 @@ TEST_F(SmallFilesTest, ManifestsSayWhatTheirJsonSays) {
     };
     EXPECT_EQ(root["schema_version"], 1);
     EXPECT_EQ(fs::weakly_canonical(folder_ / root["vision"].get<std::string>()), bundle.vision);
-    if (given(root, "name") && root["name"] != "") EXPECT_EQ(root["name"], bundle.name);
+    if (given(root, "name") && root["name"] != "") {
+      EXPECT_EQ(root["name"], bundle.name);
+    }
     EXPECT_EQ(given(root, "kind") ? root["kind"] : nlohmann::json(""), bundle.kind);
     EXPECT_EQ(given(root, "labels") ? root["labels"] : nlohmann::json::array(), bundle.labels);
     EXPECT_EQ(given(root, "grid"), bundle.grid.has_value());
-    if (bundle.grid) EXPECT_EQ(root["grid"], nlohmann::json({bundle.grid->rows, bundle.grid->columns}));
+    if (bundle.grid) {
+      EXPECT_EQ(root["grid"], nlohmann::json({bundle.grid->rows, bundle.grid->columns}));
+    }
     if (!given(root, "preprocessing")) return;
     const auto& made = bundle.preprocessing;
     const auto& preprocessing = root["preprocessing"];
-    if (given(preprocessing, "mean")) EXPECT_EQ(preprocessing["mean"], made.mean);
-    if (given(preprocessing, "std")) EXPECT_EQ(preprocessing["std"], made.std);
-    if (given(preprocessing, "size"))
+    if (given(preprocessing, "mean")) {
+      EXPECT_EQ(preprocessing["mean"], made.mean);
+    }
+    if (given(preprocessing, "std")) {
+      EXPECT_EQ(preprocessing["std"], made.std);
+    }
+    if (given(preprocessing, "size")) {
       EXPECT_EQ(preprocessing["size"], nlohmann::json({made.size->height, made.size->width}));
+    }
     using Made = legrad::Preprocessing;
-    if (given(preprocessing, "resize"))
+    if (given(preprocessing, "resize")) {
       EXPECT_EQ(preprocessing["resize"] == "squash", made.resize == Made::Resize::kSquash);
+    }
     if (given(preprocessing, "interpolation")) {
       EXPECT_EQ(preprocessing["interpolation"] == "bicubic", made.interpolation == Made::Interpolation::kBicubic);
     }
@@ -230,7 +240,9 @@ TEST_F(SmallFilesTest, SpellingsOfMethodsMeanWhatTheySay) {
       // Whatever was chosen stands in the text, but for blanks, and values of several spellings.
       auto squeezed = text;
       std::erase_if(squeezed, [](char letter) { return letter == ' ' || letter == '\t'; });
-      if (text != "all") EXPECT_NE(squeezed.find(chosen.name), std::string::npos) << chosen.spec;
+      if (text != "all") {
+        EXPECT_NE(squeezed.find(chosen.name), std::string::npos) << chosen.spec;
+      }
     }
   });
 }
