@@ -202,7 +202,7 @@ def hf(name, attention, blocks, readout, prefix, kind, heads=4, output="logits",
 
     sizes = transformers_sizes(heads, attention, **({"num_labels": CLASSES} if output == "logits" else {}))
     config = getattr(transformers, name.replace("ForImageClassification", "").replace("WithTeacher", "").replace(
-        "DINOv3ViTModel", "DINOv3ViT").replace("VisionModel", "Vision") + "Config")(**{**sizes, **options})
+        "DINOv3ViTModel", "DINOv3ViT").replace("YolosModel", "Yolos").replace("VisionModel", "Vision") + "Config")(**{**sizes, **options})
     model = getattr(transformers, name)(config)
     rows = [0, *range(prefix, prefix + 16)]
     pooler = dict(pooler_heads=heads, pooler_queries=1) if kind == "pooler" else {}
