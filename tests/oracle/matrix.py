@@ -484,6 +484,6 @@ ROWS = {
     "refused_differential_unfused": Entry(make(unfused, timm_differential), "timm", "trace", seed=60, refusal="attention"),
     "refused_cait": Entry(make(timm_named, "cait_xxs24_224", depth=2), "timm", "trace", seed=60, refusal="attention"),
     "refused_xcit": Entry(make(timm_named, "xcit_nano_12_p16_224", depth=2), "timm", "trace", seed=60, refusal="attention"),
-    "refused_pit": Entry(make(timm_named, "pit_ti_224"), "timm", "trace", seed=60, refusal="residual stream"),
-    "refused_siglip2_naflex": Entry(hf_siglip2_naflex, "transformers", "trace", seed=60, refusal="no patch embedding was found"),
+    "refused_pit": Entry(make(timm_named, "pit_ti_224"), "timm", "trace", seed=60, refusal="one shape for all blocks"),
+    "refused_siglip2_naflex": Entry(hf_siglip2_naflex, "transformers", "trace", seed=60, refusal="input size cannot be told"),
 }

@@ -208,12 +208,6 @@ void check_allowed(const Node* node) {
     refuse(node, "operators of \"" + where + "\" are unknown; export the model with plain torch operators",
            Reason::kNotAllowed);
   }
-  if (name == "_transformer_encoder_layer_fwd") {
-    refuse(node,
-           "a fused encoder layer hides its attention; export with gradients enabled, or with "
-           "torch.backends.mha.set_fastpath_enabled(False)",
-           Reason::kUnknownAttention);
-  }
   if (name.starts_with("quantize") || name.starts_with("dequantize") || name.starts_with("fake_quantize")) {
     refuse(node, "quantised models are not supported; export the model before quantising it", Reason::kQuantised);
   }
