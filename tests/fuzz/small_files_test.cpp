@@ -1,4 +1,4 @@
-// Manifests, arrays, pictures and spellings of methods, each changed a little: read as somebody else reads it, or refused
+// Manifests, arrays, pictures, spellings of methods, each changed a little: read as somebody else reads it, or refused
 // in one line. The ways to read them here share nothing with ours.
 
 #include <ATen/ATen.h>

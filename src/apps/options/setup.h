@@ -35,8 +35,8 @@ class Setup {
   /// LeGrad block by block.
   LegradResult by_layer(const at::Tensor& images, const Target& target) const;
 
-  /// Says on stderr what a user should know of the model and the prompts. To be called when a command has done its work,
-  /// so that an error is one line alone.
+  /// Says on stderr what a user should know of the model and the prompts. To be called when a command has done its
+  /// work, so that an error is one line alone.
   void tell_notes() const;
 
  private:
