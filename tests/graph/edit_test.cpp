@@ -61,7 +61,8 @@ struct Wrong : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// Says what became of a file that was accepted: "maps" or "output", by what could be compared; "rounding" where maps are nothing else.
+/// Says what became of a file that was accepted: "maps" or "output", by what could be compared; "rounding" where maps
+/// are nothing else.
 std::string judge(const Kind& kind, const fs::path& file) {
   const auto vit = legrad::Vit::load(file);
   const auto type = kind.doubles ? at::kDouble : at::kFloat;
