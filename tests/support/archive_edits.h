@@ -15,7 +15,8 @@
 
 namespace legrad::testing {
 
-/// Edits of an archive as somebody could make them who writes it again with checksums that fit. Each returns what it did.
+/// Edits of an archive as somebody could make them who writes it again with checksums that fit. Each returns what it
+/// did.
 class ArchiveEditor {
  public:
   ArchiveEditor(Records& records, unsigned seed) : records_(records), random_(seed) {}

@@ -43,7 +43,7 @@ struct ByHand {
   at::Tensor rollout;
 };
 
-/// Which token holds each patch of a square grid, row by row: what moves when the patch's pixels do. Empty where that is
+/// Which token holds each patch of a square grid, row by row: what moves when the patch's pixels do. Empty where it is
 /// not one token each.
 inline std::vector<int64_t> tokens_of_patches(Pieces& model, const at::Tensor& image, int64_t side) {
   const auto plain = model.embed(image);
@@ -59,7 +59,7 @@ inline std::vector<int64_t> tokens_of_patches(Pieces& model, const at::Tensor& i
   return tokens;
 }
 
-/// By the definitions, on attention maps that are written out, one image at a time. Nothing where the pieces do not give
+/// By the definitions, on attention maps written out, one image at a time. Nothing where the pieces do not give
 /// what the whole model gives, or where its patches are no tokens.
 inline std::optional<ByHand> explained_by_hand(Pieces& model, const at::Tensor& images,
                                                const std::vector<int64_t>& classes, int64_t side) {
