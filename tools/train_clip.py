@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
-"""Train models/emoji-clip, open_clip's CLIP, on emoji scenes and captions that are true of them.
+"""Train models/emoji-clip: pictures of emoji scenes and what is said of them; masks are never used.
 
-The image tower starts from models/emoji-vit. Its first blocks stay as they are (--frozen-blocks), so that the process
-that makes scenes runs them too, and the process that trains is given tokens. As in CLIP, the loss is a softmax
-cross-entropy over the batch both ways. With 60 classes most captions are true of several scenes of a batch, so the
-target is every pair that is true, in equal parts, and a third of the captions are made to be false of their scene.
+One process makes scenes and captions, one trains, each with one thread. Every scene is new (the series `--seed`). The
+image tower starts from models/emoji-vit. The schedule has three parts, as fractions of the cosine:
 
-One process makes scenes, one trains, each with one thread. Every scene is new, so the figures printed on the batches
-before each step are on unseen scenes. Stop it at any time and start it again with the same --out: it goes on from the
-last checkpoint. --scenes may be changed on resuming; the cosine then bends to its new end.
+  to --freeze-until      the first --frozen blocks of the image tower stay as they are
+  to --patch-drop-until  a random half of the patches is left out of each picture
+  to the end             everything is seen and trained
+
+Stop it at any time and start it again with the same --out: it goes on from the last checkpoint. --scenes may be changed
+on resuming; the cosine is then followed from its present place to the new end.
 """
 
 from __future__ import annotations
@@ -25,131 +26,48 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import torch
 import torch.nn.functional as F
-from open_clip.model import CLIP
 
-from emoji_clip.batches import Batch, Recipe, produce, received
-from emoji_clip.model import OPTIONS, Tower, load_trunk, make_model, make_tokenizer
-from emoji_scenes.glyphs import DEFAULT_FONT, load_classes
-from train_classifier import HELD_OUT_SEED, MEAN, STD, Schedule, save
+from emoji_clip import data
+from emoji_clip.kinds import KINDS, LOSSES
+from emoji_clip.measure import held_out_figures
+from emoji_scenes.glyphs import DEFAULT_FONT
+from train_classifier import HELD_OUT_SEED, Schedule, save
 
-ROOT = Path(__file__).resolve().parent.parent
-LARGEST_LOG_SCALE = 4.6052  # ln 100, CLIP's own bound
-
-
-def text_embedding(model: CLIP, ids: torch.Tensor) -> torch.Tensor:
-    """`model.encode_text` without the padding that all texts share: behind the end, a causal tower sees nothing of it."""
-    length = int(ids.argmax(1).max()) + 1
-    ids = ids[:, :length]
-    tokens = model.token_embedding(ids) + model.positional_embedding[:length]
-    tokens = model.transformer(tokens, attn_mask=model.attn_mask[:length, :length])
-    ends = model.ln_final(tokens[torch.arange(len(ids)), ids.argmax(1)])
-    return ends @ model.text_projection
-
-
-def contrastive_loss(logits: torch.Tensor, truths: torch.Tensor) -> torch.Tensor:
-    """Cross-entropy, scenes over texts and texts over scenes, to all true pairs in equal parts."""
-    pairs = truths.float()
-
-    def one_way(scores: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        count = target.sum(1)
-        losses = -(F.log_softmax(scores, 1) * target).sum(1) / count.clamp_min(1)
-        return losses[count > 0].mean()
-
-    return (one_way(logits, pairs) + one_way(logits.T, pairs.T)) / 2
-
-
-def groups(model: CLIP, frozen_blocks: int, trunk_rate: float, weight_decay: float) -> list[dict[str, Any]]:
-    """Parameters for AdamW: trunk and the rest, with and without decay; the frozen ones learn nothing."""
-    frozen = ("visual.conv1", "visual.class_embedding", "visual.positional_embedding",
-              *(f"visual.transformer.resblocks.{index}." for index in range(frozen_blocks)))
-    split: dict[tuple[bool, bool], list[torch.nn.Parameter]] = {}
-    for name, parameter in model.named_parameters():
-        if frozen_blocks and name.startswith(frozen):
-            parameter.requires_grad_(False)
-            continue
-        trunk = name.startswith("visual.") and name != "visual.proj"
-        plain = parameter.ndim < 2 or "embedding" in name
-        split.setdefault((trunk, plain), []).append(parameter)
-    return [{"params": parameters, "weight_decay": 0.0 if plain else weight_decay, "factor": trunk_rate if trunk else 1.0}
-            for (trunk, plain), parameters in split.items()]
+LARGEST_SCALE = 100.0
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kind", choices=KINDS, default="clip", help="architecture and loss (%(default)s)")
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint.pt and log.txt")
-    parser.add_argument("--trunk", type=Path, default=ROOT / "models/emoji-vit/vision.ts", help="archive to start from")
+    parser.add_argument("--trunk", type=Path, default=Path("models/emoji-vit/vision.ts"), help="start of the image tower (%(default)s)")
     parser.add_argument("--scenes", type=int, default=160_000, help="scenes in all: where the cosine ends (%(default)s)")
     parser.add_argument("--batch", type=int, default=128, help="scenes a step (%(default)s)")
-    parser.add_argument("--rate", type=float, default=1e-3, help="peak learning rate (%(default)s)")
-    parser.add_argument("--trunk-rate", type=float, default=0.2, help="the trunk's share of the rate (%(default)s)")
-    parser.add_argument("--frozen-blocks", type=int, default=4, help="first blocks that do not learn (%(default)s)")
+    parser.add_argument("--rate", type=float, default=1e-3, help="peak learning rate of what starts anew (%(default)s)")
+    parser.add_argument("--trunk-rate", type=float, default=3e-4, help="peak learning rate of the trunk (%(default)s)")
     parser.add_argument("--weight-decay", type=float, default=0.05, help="AdamW's (%(default)s)")
     parser.add_argument("--warm-up", type=int, default=6_400, help="scenes of warm-up (%(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help=f"series of the scenes, not {HELD_OUT_SEED} (%(default)s)")
-    parser.add_argument("--patch-drop", type=float, default=0.5, help="share of patches left out at first (%(default)s)")
-    parser.add_argument("--patch-drop-until", type=float, default=0.7, help="fraction of the scenes with it (%(default)s)")
+    parser.add_argument("--frozen", type=int, default=4, help="blocks of the trunk frozen at first (%(default)s)")
+    parser.add_argument("--freeze-until", type=float, default=0.4, help="fraction of the cosine with it (%(default)s)")
+    parser.add_argument("--patch-drop-until", type=float, default=0.8, help="fraction of the cosine with it (%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help=f"series of the training scenes, not {HELD_OUT_SEED} (%(default)s)")
     parser.add_argument("--font", type=Path, default=DEFAULT_FONT, help="NotoColorEmoji.ttf (%(default)s)")
-    parser.add_argument("--log-every", type=int, default=25, help="steps (%(default)s)")
+    parser.add_argument("--log-every", type=int, default=50, help="steps (%(default)s)")
     parser.add_argument("--save-every", type=float, default=180, help="seconds between checkpoints (%(default)s)")
+    parser.add_argument("--final-count", type=int, default=1000, help="held-out scenes at the end (%(default)s)")
     return parser.parse_args()
 
 
-class Trainer:
-    """Model, optimiser and what a checkpoint holds of them."""
-
-    def __init__(self, options: argparse.Namespace) -> None:
-        self.options = options
-        self.tokenizer = make_tokenizer()
-        self.model = make_model(self.tokenizer.vocab_size)
-        load_trunk(self.model, options.trunk)
-        self.tower = Tower(self.model)
-        self.optimiser = torch.optim.AdamW(
-            groups(self.model, options.frozen_blocks, options.trunk_rate, options.weight_decay),
-            lr=options.rate, betas=(0.9, 0.98))
-        self.seen, self.seconds = 0, 0.0
-        anchor = (float(options.warm_up), 0.0)
-        self.file = options.out / "checkpoint.pt"
-        if self.file.exists():
-            state = torch.load(self.file, weights_only=True)
-            if state["options"] != OPTIONS or state["frozen_blocks"] != options.frozen_blocks:
-                sys.exit(f"{self.file} was trained with another architecture or other frozen blocks")
-            self.model.load_state_dict(state["model"])
-            self.optimiser.load_state_dict(state["optimiser"])
-            self.seen, self.seconds, anchor = state["seen"], state["seconds"], tuple(state["anchor"])
-            if state["scenes"] != options.scenes:
-                before = Schedule(options.rate, options.warm_up, state["scenes"], anchor)
-                anchor = (float(max(self.seen, options.warm_up)), before.fraction(self.seen))
-        self.schedule = Schedule(options.rate, options.warm_up, options.scenes, anchor)
-
-    def save(self) -> None:
-        options = self.options
-        save(self.file, {
-            "model": self.model.state_dict(), "optimiser": self.optimiser.state_dict(), "seen": self.seen,
-            "seconds": self.seconds, "anchor": list(self.schedule.anchor), "scenes": options.scenes, "seed": options.seed,
-            "batch": options.batch, "frozen_blocks": options.frozen_blocks, "options": OPTIONS, "mean": MEAN, "std": STD,
-            "vocabulary": self.tokenizer.vocab_size, "labels": [c.label for c in load_classes()]})
-
-    def step(self, batch: Batch) -> tuple[float, float, float]:
-        """One step; returns the loss and how often the best text is true of the scene, the best scene true of the text."""
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.schedule.rate(self.seen) * group["factor"]
-        with torch.autocast("cpu", torch.bfloat16):
-            images = self.tower.back(batch.tokens.float(), self.options.frozen_blocks)
-            texts = text_embedding(self.model, self.tokenizer(batch.texts))
-        images, texts = F.normalize(images.float(), dim=-1), F.normalize(texts.float(), dim=-1)
-        logits = self.model.logit_scale.exp() * images @ texts.T
-        loss = contrastive_loss(logits, batch.truths)
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_([p for p in self.model.parameters() if p.requires_grad], 1.0)
-        self.optimiser.step()
-        with torch.no_grad():
-            self.model.logit_scale.clamp_(0, LARGEST_LOG_SCALE)
-            scene_hits = batch.truths.gather(1, logits.argmax(1, keepdim=True)).float().mean()
-            some = batch.truths.any(0)
-            text_hits = batch.truths.gather(0, logits.argmax(0, keepdim=True))[0, some].float().mean()
-        self.seen += len(batch.tokens)
-        return loss.item(), scene_hits.item(), text_hits.item()
+def make_optimiser(pair: Any, options: argparse.Namespace) -> torch.optim.AdamW:
+    """Two learning rates, each with and without weight decay. `share` is a group's part of --rate."""
+    trunk = {id(p) for p in pair.trunk()}
+    groups: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
+    for parameter in pair.model.parameters():
+        share = options.trunk_rate / options.rate if id(parameter) in trunk else 1.0
+        decay = options.weight_decay if parameter.ndim >= 2 and parameter.shape[0] != 1 else 0.0
+        groups.setdefault((share, decay), []).append(parameter)
+    return torch.optim.AdamW([{"params": p, "share": s, "weight_decay": d} for (s, d), p in groups.items()],
+                             lr=options.rate, betas=(0.9, 0.98))
 
 
 def main() -> int:
@@ -159,47 +77,101 @@ def main() -> int:
     torch.set_num_threads(1)
     torch.manual_seed(options.seed)
     options.out.mkdir(parents=True, exist_ok=True)
-    trainer = Trainer(options)
+    checkpoint, log = options.out / "checkpoint.pt", options.out / "log.txt"
+
+    kind = KINDS[options.kind]
+    pair = kind()
+    model, size = pair.model, pair.size
+    optimiser = make_optimiser(pair, options)
+    seen, seconds, anchor = 0, 0.0, (float(options.warm_up), 0.0)
+    figures: dict[str, Any] | None = None
+    if checkpoint.exists():
+        state = torch.load(checkpoint, weights_only=True)
+        if state["options"] != pair.options:
+            sys.exit(f"{checkpoint} is of another architecture")
+        model.load_state_dict(state["model"])
+        optimiser.load_state_dict(state["optimiser"])
+        torch.set_rng_state(state["rng"])
+        seen, seconds, anchor = state["seen"], state["seconds"], tuple(state["anchor"])
+        if state["scenes"] != options.scenes:
+            before = Schedule(options.rate, options.warm_up, state["scenes"], anchor)
+            anchor = (float(max(seen, options.warm_up)), before.fraction(seen))
+    else:
+        pair.load_trunk(options.trunk)
+    schedule = Schedule(options.rate, options.warm_up, options.scenes, anchor)
 
     def say(text: str) -> None:
         print(text, flush=True)
-        with (options.out / "log.txt").open("a", encoding="utf-8") as stream:
+        with log.open("a", encoding="utf-8") as stream:
             stream.write(text + "\n")
 
-    recipe = Recipe(options.font, options.seed, options.batch, options.frozen_blocks, options.patch_drop,
-                    int(options.patch_drop_until * options.scenes))
-    context = mp.get_context("spawn")
-    queue = context.Queue(maxsize=6)
-    state = {name: value.clone() for name, value in trainer.model.state_dict().items()}
-    producer = context.Process(target=produce, daemon=True, args=(
-        queue, trainer.seen, recipe, state, trainer.tokenizer.vocab_size, OPTIONS))
-    producer.start()
-    say(f"# from scene {trainer.seen} to {options.scenes}, {sum(p.numel() for p in trainer.model.parameters())} parameters, "
-        f"{sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)} of them learning")
+    def state_now() -> dict[str, Any]:
+        return {
+            "model": model.state_dict(), "optimiser": optimiser.state_dict(), "rng": torch.get_rng_state(), "seen": seen,
+            "seconds": seconds, "anchor": list(schedule.anchor), "scenes": options.scenes, "seed": options.seed,
+            "kind": options.kind, "options": pair.options, "held_out": figures,
+        }
 
-    sums, steps, log_seen = [0.0] * 3, 0, trainer.seen
+    context = mp.get_context("spawn")
+    queue = context.Queue(maxsize=4)
+    producer = context.Process(
+        target=data.produce,
+        args=(queue, options.font, kind.make_tokenizer, options.seed, seen, options.batch, size), daemon=True)
+    producer.start()
+    say(f"# from scene {seen} to {options.scenes}, {sum(p.numel() for p in model.parameters())} parameters")
+
+    steps, losses, hits, log_seen = 0, 0.0, 0.0, seen
     mark = log_mark = last_save = time.monotonic()
-    while trainer.seen < options.scenes:
-        batch = received(queue.get())
-        assert batch.first == trainer.seen, "scenes out of order"
-        sums = [total + value for total, value in zip(sums, trainer.step(batch))]
+    model.train()
+    patches = pair.patches
+    while seen < options.scenes:
+        first, batch = queue.get()
+        assert first == seen, "scenes out of order"
+        images = pair.normalise(torch.from_numpy(batch.pixels).permute(0, 3, 1, 2).float() / 255)
+        truth = torch.from_numpy(batch.truth)
+        fraction = schedule.fraction(seen)
+        frozen = options.frozen if fraction < options.freeze_until else 0
+        kept = None
+        if fraction < options.patch_drop_until:
+            kept = torch.rand(len(images), patches).argsort(1)[:, :patches // 2]
+        with torch.autocast("cpu", torch.bfloat16):
+            with torch.set_grad_enabled(frozen == 0):
+                tokens = pair.front(images, frozen, kept)
+            seen_as = F.normalize(pair.back(tokens, frozen).float(), dim=-1)
+            read_as = F.normalize(pair.encode_text(torch.from_numpy(batch.tokens)).float(), dim=-1)
+        cosines = seen_as @ read_as.T
+        value = LOSSES[options.kind](pair.logits(cosines), truth)
+        for group in optimiser.param_groups:
+            group["lr"] = schedule.rate(seen) * group["share"]
+        optimiser.zero_grad(set_to_none=True)
+        value.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        with torch.no_grad():
+            model.logit_scale.clamp_(max=torch.tensor(LARGEST_SCALE).log())
+        seen += options.batch
         steps += 1
+        losses += value.item()
+        hits += truth.gather(1, cosines.argmax(1, keepdim=True)).float().mean().item()
         now = time.monotonic()
-        trainer.seconds += now - mark
-        mark = now
         if steps == options.log_every:
-            loss, scene_hits, text_hits = (total / steps for total in sums)
-            say(f"scenes {trainer.seen:7d}  seconds {trainer.seconds:6.0f}  scenes/s "
-                f"{(trainer.seen - log_seen) / (now - log_mark):5.1f}  rate {trainer.schedule.rate(trainer.seen):.2e}  "
-                f"loss {loss:.4f}  scene to text {scene_hits:.3f}  text to scene {text_hits:.3f}  "
-                f"scale {trainer.model.logit_scale.exp().item():.1f}")
-            sums, steps, log_seen, log_mark = [0.0] * 3, 0, trainer.seen, now
+            seconds += now - mark
+            say(f"scenes {seen:7d}  seconds {seconds:6.0f}  scenes/s {(seen - log_seen) / (now - log_mark):5.1f}  "
+                f"rate {schedule.rate(seen):.2e}  frozen {frozen}  patches {patches if kept is None else patches // 2}  "
+                f"scale {model.logit_scale.exp().item():.1f}  loss {losses / steps:.4f}  best text is true {hits / steps:.4f}")
+            steps, losses, hits, log_seen = 0, 0.0, 0.0, seen
+            mark = log_mark = now
         if now - last_save > options.save_every:
-            trainer.save()
+            seconds += now - mark
+            mark = now
+            save(checkpoint, state_now())
             last_save = now
+    seconds += time.monotonic() - mark
     producer.terminate()
-    trainer.save()
-    say(f"# done after {trainer.seconds:.0f} s")
+    save(checkpoint, state_now())
+    figures = held_out_figures(pair, HELD_OUT_SEED, options.final_count, options.font)
+    say(f"# held out, series {HELD_OUT_SEED}: {figures}; {seconds:.0f} s of training")
+    save(checkpoint, state_now())
     return 0
 
 

@@ -22,6 +22,7 @@ if not __package__:  # run as a script
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from emoji_scenes.captions import CaptionMaker
+from emoji_scenes.colours import recolour
 from emoji_scenes.glyphs import load_classes
 from emoji_scenes.scene import plan_scene
 
@@ -38,7 +39,8 @@ def corpus(seed: int, count: int) -> Iterator[str]:
     maker = CaptionMaker(classes)
     for index in range(count):
         rng = np.random.default_rng((seed, index, 4))
-        yield maker.draw(plan_scene(seed, index, len(classes), repeat=0.3), rng).text
+        plan = recolour(plan_scene(seed, index, len(classes), repeat=0.3), classes, 0.6)
+        yield maker.draw(plan, rng).text
 
 
 def write_bpe(lines: Iterator[str], merges: int, target: Path) -> int:

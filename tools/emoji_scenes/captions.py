@@ -13,17 +13,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from .colours import HUES, PAINTABLE, colour_of
 from .glyphs import EmojiClass
 from .scene import Placement, Plan
 
-# One colour for what is mostly of it in Noto Color Emoji; what has several, or another in other fonts' eyes, has none.
-COLOURS = {
-    "apple": "red", "balloon": "red", "banana": "yellow", "basketball": "orange", "cactus": "green", "car": "red",
-    "carrot": "orange", "clock": "red", "dolphin": "blue", "elephant": "grey", "fish": "yellow", "fox": "orange",
-    "frog": "green", "grapes": "purple", "guitar": "red", "helicopter": "yellow", "key": "yellow", "koala": "grey",
-    "ladybird": "red", "pig": "pink", "rabbit": "grey", "shoe": "blue", "star": "yellow", "strawberry": "red",
-    "tree": "green", "turtle": "green",
-}
 # Nouns that take no article, and what two of them are called.
 WITHOUT_ARTICLE = {"grapes": "bunches of grapes", "glasses": "pairs of glasses", "corn": "ears of corn"}
 NUMBERS = {1: "one", 2: "two", 3: "three"}
@@ -39,10 +32,11 @@ FRAMES = ("{}", "a photo of {}", "a picture of {}", "an image of {}", "a scene w
 
 @dataclass(frozen=True)
 class Thing:
-    """Objects of one class: `count` of them exactly, or one at least where that is None."""
+    """Objects of one class: `count` of them exactly, or one at least where that is None; all of `colour`, if said."""
 
     class_index: int
     count: int | None = None
+    colour: str | None = None
 
 
 @dataclass(frozen=True)
@@ -80,11 +74,13 @@ def _placed(a: Placement, place: str) -> bool:
     return {"on the left": a.x, "on the right": 1 - a.x, "at the top": a.y, "at the bottom": 1 - a.y}[place] <= OUTER
 
 
-def holds(claim: Claim, groups: dict[int, list[Placement]]) -> bool:
+def holds(claim: Claim, groups: dict[int, list[Placement]], classes: Sequence[EmojiClass]) -> bool:
     """Whether the claim is true of a plan, given `by_class`. What is said of a class is said of all its objects."""
     for thing in claim.things:
         objects = groups.get(thing.class_index)
         if not objects or thing.count not in (None, len(objects)):
+            return False
+        if thing.colour and any(colour_of(a, classes) != thing.colour for a in objects):
             return False
     first = groups[claim.things[0].class_index]
     if claim.place and not all(_placed(a, claim.place) for a in first):
@@ -95,7 +91,7 @@ def holds(claim: Claim, groups: dict[int, list[Placement]]) -> bool:
     return True
 
 
-def truth(plans: Sequence[Plan], captions: Sequence[Caption]) -> np.ndarray:
+def truth(plans: Sequence[Plan], captions: Sequence[Caption], classes: Sequence[EmojiClass]) -> np.ndarray:
     """Which caption is true of which plan: bool [plans, captions]."""
     grouped = [by_class(plan) for plan in plans]
     rows_with: dict[int, set[int]] = defaultdict(set)
@@ -105,7 +101,7 @@ def truth(plans: Sequence[Plan], captions: Sequence[Caption]) -> np.ndarray:
     table = np.zeros((len(plans), len(captions)), bool)
     for column, caption in enumerate(captions):
         for row in set.intersection(*(rows_with[thing.class_index] for thing in caption.claim.things)):
-            table[row, column] = holds(caption.claim, grouped[row])
+            table[row, column] = holds(caption.claim, grouped[row], classes)
     return table
 
 
@@ -132,15 +128,13 @@ class CaptionMaker:
         self._classes = list(classes)
 
     def _phrase(self, thing: Thing, rng: np.random.Generator) -> str:
-        """Words for a thing: the label or the CLDR short name, with its number or article and perhaps its colour."""
+        """Words for a thing: the label or the CLDR short name, with its number or article and its colour."""
         entry = self._classes[thing.class_index]
-        colour = COLOURS.get(entry.label)
-        # A CLDR name may hold a colour or a count of its own (red apple, ear of corn) and is said as it is.
-        if rng.random() < 0.15 and entry.cldr_name != entry.label and thing.count in (None, 1):
-            name, colour = entry.cldr_name, None
-        else:
-            name = entry.label
-        lead = colour + " " if colour and rng.random() < 0.25 else ""
+        name = entry.label
+        # A CLDR name may hold a colour or a count of its own (red apple, ear of corn).
+        if thing.count in (None, 1) and thing.colour is None and rng.random() < 0.15:
+            name = entry.cldr_name
+        lead = thing.colour + " " if thing.colour else ""
         if thing.count is not None and thing.count > 1:
             if name in WITHOUT_ARTICLE:
                 return f"{NUMBERS[thing.count]} {WITHOUT_ARTICLE[name]}"
@@ -158,55 +152,72 @@ class CaptionMaker:
             said = f"{phrases[0]} {claim.place}"
         else:
             said = phrases[0] if len(phrases) == 1 else ", ".join(phrases[:-1]) + " and " + phrases[-1]
-        if len(phrases) == 1 and not claim.place and claim.things[0].count is None and rng.random() < 0.3:
+        if len(phrases) == 1 and not claim.place and claim.things[0] == Thing(claim.things[0].class_index) and rng.random() < 0.3:
             # As templates have it: the bare label, or the label after an `a` that may be wrong.
             label = self._classes[claim.things[0].class_index].label
             return (label, f"a photo of a {label}", f"a picture of a {label}", f"the {label}")[int(rng.integers(4))]
         return FRAMES[int(rng.choice(len(FRAMES), p=(0.6, 0.1, 0.1, 0.1, 0.1)))].format(said)
 
+    def _thing(self, objects: list[Placement], counted: bool, rng: np.random.Generator) -> Thing:
+        """The objects of one class, perhaps with their colour, and with their number if that is asked for."""
+        colour = colour_of(objects[0], self._classes)
+        paintable = self._classes[objects[0].class_index].label in PAINTABLE
+        said = rng.random() < (0.5 if paintable else 0.15)
+        return Thing(objects[0].class_index, len(objects) if counted else None, colour if said else None)
+
     def draw(self, plan: Plan, rng: np.random.Generator) -> Caption:
         """A caption that is true of the plan."""
         groups = by_class(plan)
         order = [int(c) for c in rng.permutation(list(groups))]
-        claims = [Claim((Thing(order[0]),))]
-        weights = [2.0]
-        counted = tuple(Thing(c, len(groups[c]) if len(groups[c]) > 1 else None) for c in order)
-        if len(groups[order[0]]) > 1 or rng.random() < 0.1:
-            claims.append(Claim((Thing(order[0], len(groups[order[0]])),)))
-            weights.append(3.0)
+        first = groups[order[0]]
+        claims, weights = [Claim((self._thing(first, False, rng),))], [2.0]
+        # Several objects of a class are counted wherever more is said, as "a cat" would be odd for two.
+        things = tuple(self._thing(groups[c], len(groups[c]) > 1, rng) for c in order)
+
+        def offer(claim: Claim, weight: float) -> None:
+            claims.append(claim)
+            weights.append(weight)
+
+        if len(first) > 1 or rng.random() < 0.1:
+            offer(Claim((self._thing(first, True, rng),)), 3.0)
         if len(order) > 1:
-            claims.append(Claim(counted[:2]))
-            weights.append(1.5)
-        if len(order) > 2:
-            claims.append(Claim(counted[:3]))
-            weights.append(1.0)
-        places = [p for p in PLACES if holds(Claim((Thing(order[0]),), place=p), groups)]
-        if places:
-            claims.append(Claim((counted[0],), place=places[int(rng.integers(len(places)))]))
-            weights.append(1.5)
-        if len(order) > 1:
-            related = [r for r in RELATIONS if holds(Claim(counted[:2], relation=r), groups)]
+            offer(Claim(things[:2]), 1.5)
+            related = [r for r in RELATIONS if holds(Claim(things[:2], relation=r), groups, self._classes)]
             if related:
-                claims.append(Claim(counted[:2], relation=related[int(rng.integers(len(related)))]))
-                weights.append(3.0)
-        share = np.asarray(weights) / sum(weights)
-        claim = claims[int(rng.choice(len(claims), p=share))]
+                offer(Claim(things[:2], relation=related[int(rng.integers(len(related)))]), 3.0)
+        if len(order) > 2:
+            offer(Claim(things[:3]), 1.0)
+        places = [p for p in PLACES if all(_placed(a, p) for a in first)]
+        if places:
+            offer(Claim(things[:1], place=places[int(rng.integers(len(places)))]), 1.5)
+        claim = claims[int(rng.choice(len(claims), p=np.asarray(weights) / sum(weights)))]
+        return Caption(claim, self.word(claim, rng))
+
+    def draw_simple(self, plan: Plan, rng: np.random.Generator) -> Caption:
+        """A caption that only says that one of the plan's classes is there."""
+        claim = Claim((self._thing([plan.objects[int(rng.integers(len(plan.objects)))]], False, rng),))
         return Caption(claim, self.word(claim, rng))
 
     def draw_false(self, plan: Plan, true: Caption, rng: np.random.Generator) -> Caption:
-        """A caption like `true` that is not true of the plan: the opposite place or relation, another count or class."""
+        """A caption like `true` that is not true of the plan: another colour, count or class, the opposite place or relation."""
         claim, groups = true.claim, by_class(plan)
-        if claim.relation:
+        things = list(claim.things)
+        coloured = [i for i, t in enumerate(things) if t.colour and self._classes[t.class_index].label in PAINTABLE]
+        if coloured and (rng.random() < 0.5 or len(things) == 1):
+            index = coloured[int(rng.integers(len(coloured)))]
+            others = [c for c in HUES if c != things[index].colour]
+            things[index] = replace(things[index], colour=others[int(rng.integers(len(others)))])
+            twin = replace(claim, things=tuple(things))
+        elif claim.relation:
             twin = replace(claim, relation=RELATIONS[claim.relation])
         elif claim.place:
             twin = replace(claim, place=PLACES[claim.place])
-        elif (claim.things[0].count or 0) > 1:
-            other = 5 - claim.things[0].count  # two for three, three for two
-            twin = replace(claim, things=(replace(claim.things[0], count=other), *claim.things[1:]))
+        elif (things[0].count or 0) > 1:
+            other = 5 - things[0].count  # two for three, three for two
+            twin = replace(claim, things=(replace(things[0], count=other), *things[1:]))
         else:
             absent = [c for c in range(len(self._classes)) if c not in groups]
-            things = list(claim.things)
             things[int(rng.integers(len(things)))] = Thing(absent[int(rng.integers(len(absent)))])
             twin = replace(claim, things=tuple(things))
-        assert not holds(twin, groups)
+        assert not holds(twin, groups, self._classes)
         return Caption(twin, self.word(twin, rng))

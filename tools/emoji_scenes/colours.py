@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from .glyphs import EmojiClass
-from .scene import Placement, Plan
+
+if TYPE_CHECKING:  # scene.py paints with what is here
+    from .scene import Placement, Plan
 
 # One colour for what is mostly of it in Noto Color Emoji; what has several, or another in other fonts' eyes, has none.
 NATURAL = {

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from PIL import Image
 
+from .colours import NATURAL, paint
 from .glyphs import DEFAULT_FONT, EmojiClass, load_classes, load_glyphs
 
 Resampling = Image.Resampling
