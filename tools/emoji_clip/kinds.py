@@ -9,9 +9,10 @@ import torch
 
 from . import loss
 from .clip import ClipPair
+from .siglip import SiglipPair
 
-KINDS: dict[str, Any] = {"clip": ClipPair}
-LOSSES = {"clip": loss.contrastive}
+KINDS: dict[str, Any] = {"clip": ClipPair, "siglip": SiglipPair}
+LOSSES = {"clip": loss.contrastive, "siglip": loss.sigmoid}
 
 
 def load_pair(checkpoint: Path) -> tuple[Any, dict[str, Any]]:
