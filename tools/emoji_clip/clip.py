@@ -35,6 +35,8 @@ class ClipPair:
     """A model with its image tower block by block; `options` come from a checkpoint."""
 
     make_tokenizer = staticmethod(make_tokenizer)
+    vocabulary_file = BPE_FILE
+    mean, std = MEAN, STD
 
     def __init__(self, options: dict[str, Any] | None = None) -> None:
         self.options = options or OPTIONS
@@ -46,6 +48,17 @@ class ClipPair:
         self.grid = self.size // self.options["vision"]["patch_size"]
         self.patches = self.grid**2
         self.prefix = 1  # the class token
+
+    @staticmethod
+    def text_rules() -> dict[str, Any]:
+        """What makes of a prompt the ids that `make_tokenizer` makes, as a manifest says it."""
+        tokenizer = make_tokenizer()
+        begin, end = tokenizer.sot_token_id, tokenizer.eot_token_id
+        return {
+            "tokenizer": {"kind": "clip_bpe", "file": BPE_FILE.name}, "clean": ["ftfy-lite", "whitespace"], "lower": "python",
+            "length": CONTEXT_LENGTH, "pad": 0, "begin": begin, "end": end, "keep_end": True,
+            "special": {"found_in": "cleaned", "tokens": {"<start_of_text>": begin, "<end_of_text>": end}},
+        }
 
     def trunk(self) -> list[torch.nn.Parameter]:
         """What starts from another model's weights."""
@@ -71,8 +84,11 @@ class ClipPair:
             raise ValueError(f"{archive}: missing {missing}, unexpected {unexpected}")
 
     def encode_text(self, ids: torch.Tensor) -> torch.Tensor:
-        """Embeddings [T, e] of token ids [T, length], not normalised."""
-        return self.model.encode_text(ids)
+        """Embeddings [T, e] of token ids [T, length], not normalised; columns that only pad cost nothing, as tokens see back."""
+        model, length = self.model, int(ids.argmax(1).max()) + 1
+        tokens = model.token_embedding(ids[:, :length]) + model.positional_embedding[:length]
+        tokens = model.ln_final(model.transformer(tokens, attn_mask=model.attn_mask[:length, :length]))
+        return tokens[torch.arange(len(ids)), ids.argmax(1)] @ model.text_projection
 
     @staticmethod
     def normalise(pictures: torch.Tensor) -> torch.Tensor:

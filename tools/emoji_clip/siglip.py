@@ -66,6 +66,8 @@ class SiglipPair:
     """A model with its image tower block by block; `options` come from a checkpoint."""
 
     make_tokenizer = staticmethod(make_tokenizer)
+    vocabulary_file = UNIGRAM_FILE
+    mean, std = MEAN, STD
     prefix = 0  # no class token
 
     def __init__(self, options: dict[str, Any] | None = None) -> None:
@@ -79,6 +81,14 @@ class SiglipPair:
         self.size: int = self.options["vision"]["img_size"]
         self.grid = self.size // self.options["vision"]["patch_size"]
         self.patches = self.grid**2
+
+    @staticmethod
+    def text_rules() -> dict[str, Any]:
+        """What makes of a prompt the ids that `make_tokenizer` makes, as a manifest says it."""
+        return {
+            "tokenizer": {"kind": "sentencepiece", "file": UNIGRAM_FILE.name}, "clean": ["canonicalize"], "lower": "python",
+            "length": CONTEXT_LENGTH, "pad": END, "end": END, "keep_end": True,
+        }
 
     def trunk(self) -> list[torch.nn.Parameter]:
         """What starts from another model's weights."""
