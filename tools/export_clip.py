@@ -21,6 +21,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import open_clip
 import timm
 import torch
+import torch.nn.functional as F
 
 from emoji_clip.kinds import load_pair
 from emoji_clip.measure import TEMPLATES
