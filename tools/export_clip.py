@@ -31,7 +31,8 @@ CHECKS = (
     "", "a cat", "A  Cat ", "two apples", "a photo of a dog", "a red car", "a green car", "a cat left of a green car",
     "three bunches of grapes above a turtle", "an evergreen tree on the right", "one purple balloon", "a picture of a guitar",
     "a basketball, a koala and an octopus", "an image of two strawberries", "a scene with a lady beetle", "helicopter",
-    "it's a fish & chips!", "caf\u00e9 \u732b \U0001f431", "left_of", "a bus right of a bus above a bus below a bus left of a bus right of a bus",
+    "it's a fish & chips!", "caf\u00e9 \u732b \U0001f431", "left_of",
+    "a bus right of a bus above a bus below a bus left of a bus right of a bus",
 )
 
 
