@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from PIL import Image
 
+from .colours import NATURAL, paint
 from .glyphs import DEFAULT_FONT, EmojiClass, load_classes, load_glyphs
 
 Resampling = Image.Resampling
@@ -25,7 +26,7 @@ BACKGROUNDS = ("blobs", "gradient", "stripes", "checks", "plain")
 
 @dataclass(frozen=True)
 class Placement:
-    """One object: class index, centre and longer side (fractions of the picture's side) and pose."""
+    """One object: class index, centre and longer side (fractions of the picture's side), pose, and the colour it is painted."""
 
     class_index: int
     x: float
@@ -33,6 +34,7 @@ class Placement:
     side: float
     degrees: float
     flipped: bool
+    colour: str | None = None
 
 
 @dataclass(frozen=True)
@@ -60,12 +62,23 @@ def _overlap(a: Placement, b: Placement) -> float:
     return shared / min(a.side, b.side) ** 2
 
 
-def plan_scene(seed: int, index: int, class_count: int, least: int = 1, most: int = 3) -> Plan:
-    """Plan scene `index` of the series `seed`: `least` to `most` objects of different classes."""
+def plan_scene(
+    seed: int, index: int, class_count: int, least: int = 1, most: int = 3, repeat: float = 0.0
+) -> Plan:
+    """Plan scene `index` of the series `seed`: `least` to `most` objects.
+
+    They are of different classes, but for a share `repeat` of the scenes of several objects, where two or more are of the
+    same class. Those are drawn from a generator of their own, so that all other scenes are what they are without them.
+    """
     rng = np.random.default_rng((seed, index))
     count = int(rng.integers(least, most + 1))
     placed: list[Placement] = []
-    for class_index in rng.choice(class_count, count, replace=False):
+    chosen = rng.choice(class_count, count, replace=False)
+    if repeat > 0 and count > 1:
+        again = np.random.default_rng((seed, index, 2))
+        if again.random() < repeat:
+            chosen[1:int(again.integers(2, count + 1))] = chosen[0]
+    for class_index in chosen:
         best: tuple[float, Placement] | None = None
         for _ in range(12):
             side = float(rng.uniform(SMALLEST_SIDE, LARGEST_SIDE))
@@ -115,10 +128,21 @@ class SceneMaker:
     def __init__(self, classes: list[EmojiClass] | None = None, font=DEFAULT_FONT) -> None:
         self.classes = classes if classes is not None else load_classes()
         self._glyphs = load_glyphs(self.classes, font)
+        self._painted: dict[tuple[int, str], Image.Image] = {}
+
+    def _glyph(self, item: Placement) -> Image.Image:
+        """The object's glyph in its colour."""
+        if item.colour is None:
+            return self._glyphs[item.class_index]
+        key = (item.class_index, item.colour)
+        if key not in self._painted:
+            own = NATURAL[self.classes[item.class_index].label]
+            self._painted[key] = paint(self._glyphs[item.class_index], own, item.colour)
+        return self._painted[key]
 
     def sprite(self, item: Placement, size: int, filter_: Resampling) -> np.ndarray:
         """One object in its pose: premultiplied RGBA, float32 [h, w, 4], colours 0..255 and alpha 0..1."""
-        glyph = self._glyphs[item.class_index]
+        glyph = self._glyph(item)
         if item.flipped:
             glyph = glyph.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
         turned = glyph.rotate(item.degrees, Resampling.BILINEAR, expand=True)
