@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "model/grad_scope.h"
+#include "model/unit_rows.h"
 
 namespace legrad {
 namespace {
@@ -91,15 +92,10 @@ struct Target::Kind {
     auto embedding = tensor.select(-2, k).to(output.device(), output.scalar_type());  // [C] or [B, C]
     auto compared = output;
     if (similarity == Similarity::kCosine) {
-      embedding = normalized_rows(embedding);
-      compared = normalized_rows(compared);
+      embedding = model::unit_rows(embedding);
+      compared = model::unit_rows(compared);
     }
     return (compared * embedding).sum(-1);
-  }
-
-  static at::Tensor normalized_rows(const at::Tensor& rows) {
-    constexpr double kSmallest = 1e-12;  // as torch.nn.functional.normalize
-    return rows / rows.norm(2, -1, true).clamp_min(kSmallest);
   }
 };
 

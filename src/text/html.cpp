@@ -132,9 +132,9 @@ std::u32string clear_meaning(std::u32string_view reference) {
   return small.empty() ? std::u32string(reference) : upper(small);
 }
 
-}  // namespace
-
-std::u32string unescape_html(std::u32string_view text) {
+/// `text` with what `find` makes of each '&' and what follows it; where that is of no length, the '&' stays.
+template <class Find>
+std::u32string replaced(std::u32string_view text, const Find& find) {
   std::u32string result;
   while (!text.empty()) {
     const size_t plain = std::min(text.find(U'&'), text.size());
@@ -143,27 +143,22 @@ std::u32string unescape_html(std::u32string_view text) {
     if (text.empty()) {
       break;
     }
-    const Reference reference = reference_at(text);
+    const Reference reference = find(text);
     result += reference.length == 0 ? std::u32string(1, U'&') : reference.text;
     text.remove_prefix(std::max<size_t>(reference.length, 1));
   }
   return result;
 }
 
+}  // namespace
+
+std::u32string unescape_html(std::u32string_view text) { return replaced(text, reference_at); }
+
 std::u32string unescape_clear_html(std::u32string_view text) {
-  std::u32string result;
-  while (!text.empty()) {
-    const size_t plain = std::min(text.find(U'&'), text.size());
-    result += text.substr(0, plain);
-    text.remove_prefix(plain);
-    if (text.empty()) {
-      break;
-    }
-    const std::u32string_view reference = clear_reference_at(text);
-    result += reference.empty() ? std::u32string(1, U'&') : clear_meaning(reference);
-    text.remove_prefix(std::max<size_t>(reference.size(), 1));
-  }
-  return result;
+  return replaced(text, [](std::u32string_view rest) -> Reference {
+    const std::u32string_view reference = clear_reference_at(rest);
+    return {reference.size(), reference.empty() ? std::u32string() : clear_meaning(reference)};
+  });
 }
 
 char32_t from_windows_1252(char32_t control) {

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "model/unit_rows.h"
+
 namespace legrad {
 namespace {
 
@@ -28,10 +30,6 @@ std::vector<std::string> filled(const std::vector<std::string>& prompts, const s
     }
   }
   return texts;
-}
-
-at::Tensor to_length_one(const at::Tensor& vectors) {
-  return at::div(vectors, at::clamp_min(at::linalg_vector_norm(vectors, 2, {-1}, /*keepdim=*/true), 1e-12));
 }
 
 }  // namespace
@@ -76,12 +74,12 @@ EmbeddedPrompts TextEncoder::encode(const std::vector<std::string>& prompts,
       result.most_dropped = std::max(result.most_dropped, tokens.dropped);
       std::ranges::copy(tokenizer_.padded(tokens), ids[static_cast<int64_t>(i)].data_ptr<int64_t>());
     }
-    batches.push_back(to_length_one(tower_.encode(ids).to(at::kCPU)));
+    batches.push_back(model::unit_rows(tower_.encode(ids).to(at::kCPU)));
   }
   auto vectors = at::cat(batches);
   if (!templates.empty()) {
     const auto count = static_cast<int64_t>(prompts.size());
-    vectors = to_length_one(vectors.view({count, -1, vectors.size(1)}).mean(1));
+    vectors = model::unit_rows(vectors.view({count, -1, vectors.size(1)}).mean(1));
   }
   if (!at::isfinite(vectors).all().item<bool>()) {
     throw InputError(

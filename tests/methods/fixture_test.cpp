@@ -195,9 +195,9 @@ TEST_P(FixtureTest, StructureIsFound) {
             expected.contains("pooler_queries_read") ? numbers("pooler_queries_read") : read);
   EXPECT_EQ(found.output_width, number("output_width"));
   // A class token at the front can be read from the first rows alone; one at the end is read from what is not there
-  // then. Where positions are added between blocks (YOLOS), a block's tail holds one for each of its rows.
-  const bool positions_between = GetParam().find("yolos") != std::string::npos;
-  const bool few_rows = (expected.at("readout") == "token" || expected.at("readout") == "tokens") && !positions_between;
+  // then; nor can rows of blocks that add positions, one for each of all rows.
+  const bool few_rows = (expected.at("readout") == "token" || expected.at("readout") == "tokens") &&
+                        expected.value("rows_stand_alone", true);
   EXPECT_EQ(fixture().vit.plan().rows_restricted, few_rows && found.readout_rows.front() == 0);
   EXPECT_EQ(found.normalized_output, expected.at("normalized_output").get<bool>());
   EXPECT_EQ(found.attention.size(), static_cast<size_t>(number("blocks")));

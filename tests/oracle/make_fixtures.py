@@ -155,6 +155,7 @@ def write(name, entry, out):
             "patch_positions": specimen.patch_positions,
             "readout": specimen.readout_kind,
             "readout_rows": specimen.readout_rows,
+            "rows_stand_alone": specimen.rows_stand_alone,
             "pooler_heads": specimen.pooler_heads,
             "pooler_queries": specimen.pooler_queries,
             "pooler_queries_read": specimen.rows_read if specimen.pooler else [],

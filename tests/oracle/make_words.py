@@ -18,6 +18,7 @@ from torch import nn
 
 import zoo
 from export import save
+from make_text_towers import Text
 
 DATA = pathlib.Path(__file__).resolve().parents[1] / "data"
 LENGTH = 16
@@ -32,15 +33,6 @@ class Vision(nn.Module):
 
     def forward(self, images):
         return self.visual(images)
-
-
-class Text(nn.Module):
-    def __init__(self, model):
-        super().__init__()
-        self.model = model
-
-    def forward(self, text):
-        return self.model.encode_text(text)
 
 
 def unit(x):

@@ -252,7 +252,7 @@ def hf_yolos(attention):
     """Positions are added between blocks, detection tokens stand behind the patches."""
     row = hf("YolosModel", attention, lambda m: m.encoder.layer, lambda m, z: m.pooler(m.layernorm(z)), 6, "token",
              output="pooler_output", num_detection_tokens=5, image_size=[16, 16])
-    return dataclasses.replace(row, behind=5)
+    return dataclasses.replace(row, behind=5, rows_stand_alone=False)
 
 
 class PlainOutputs(nn.Module):

@@ -14,6 +14,7 @@
 #include "apps/options/prompts.h"
 #include "apps/pictures.h"
 #include "apps/terminal.h"
+#include "model/unit_rows.h"
 
 namespace legrad::apps {
 namespace {
@@ -59,12 +60,11 @@ void embed_pictures(const EmbedOptions& options) {
     const auto input = preprocess(image, vit.structure().image->size, bundle.preprocessing);
     rows.push_back(quietly([&] { return vit.forward(input); }).to(at::kCPU, at::kFloat));
   });
-  const auto vectors = at::cat(rows);
-  const auto lengths = at::linalg_vector_norm(vectors, 2, {-1}, /*keepdim=*/true);
-  if (!at::isfinite(lengths).all().item<bool>()) {
+  const auto vectors = model::unit_rows(at::cat(rows));
+  if (!at::isfinite(vectors).all().item<bool>()) {
     throw InputError("the model gives NaN or infinite numbers for these pictures", Reason::kNotFinite);
   }
-  write_npy(options.out, at::div(vectors, at::clamp_min(lengths, 1e-12)));
+  write_npy(options.out, vectors);
   tell_guess(vit.structure());
   pictures.check_all_were_used();
 }
