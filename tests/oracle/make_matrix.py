@@ -8,6 +8,7 @@
 import argparse
 import dataclasses
 import multiprocessing
+import multiprocessing.connection
 import os
 import pathlib
 import sys
@@ -45,6 +46,24 @@ def rows(pt2):
     return found
 
 
+def write(entries, out):
+    """Writes rows, each in a process of its own, forked off after the libraries were imported, as many at a time as there are
+    cores. Returns the names of those that failed."""
+    waiting, running, failed = list(entries), {}, []
+    while waiting or running:
+        while waiting and len(running) < os.cpu_count():
+            name = waiting.pop(0)
+            process = multiprocessing.get_context("fork").Process(target=make_fixtures.write, args=(name, entries[name], out))
+            process.start()
+            running[process.sentinel] = name, process
+        for sentinel in multiprocessing.connection.wait(running):
+            name, process = running.pop(sentinel)
+            process.join()
+            if process.exitcode != 0:
+                failed.append(name)
+    return failed
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=pathlib.Path, required=True)
@@ -54,16 +73,7 @@ def main():
     torch.set_num_threads(1)
     warnings.filterwarnings("ignore")
     every = rows(arguments.pt2)
-    failed = []
-    for name in arguments.only or every:
-        # Each in a process of its own, forked off after the libraries were imported.
-        process = multiprocessing.get_context("fork").Process(
-            target=make_fixtures.write, args=(name, every[name], arguments.out))
-        process.start()
-        process.join()
-        if process.exitcode != 0:
-            failed.append(name)
-    if failed:
+    if failed := write({name: every[name] for name in arguments.only or every}, arguments.out):
         sys.exit("failed: " + " ".join(failed))
 
 

@@ -26,9 +26,10 @@ struct EmbeddedPrompts {
 ///     explainer.explain(images, {.embeddings = embedded.vectors, .names = {"a cat", "a red car"}});
 class TextEncoder {
  public:
-  /// Reads the tokenizer, sees that it makes the tokens that the manifest says, and loads the text tower, of which
-  /// `options.output` means nothing. A manifest that names no text tower means that the vision file holds both. Throws
-  /// `ModelError` for a bundle that takes no words, and for a tokenizer and a tower that do not belong together.
+  /// Reads the tokenizer, sees that it makes the tokens that the manifest says, and loads the text tower, for which
+  /// `options.output` and its place mean nothing. A manifest that names no text tower means that the vision file holds
+  /// both. Throws `ModelError` for a bundle that takes no words, and for a tokenizer and a tower that do not belong
+  /// together.
   static TextEncoder load(const Bundle& bundle, const LoadOptions& options = {});
 
   /// Embeds prompts, UTF-8. With templates, as in "a photo of a {}", each prompt's vector is the mean of its vectors in
