@@ -119,7 +119,7 @@ std::u32string_view clear_reference_at(std::u32string_view text) {
 /// What such a one stands for; itself where that is not clear.
 std::u32string clear_meaning(std::u32string_view reference) {
   const std::u32string_view name = reference.substr(1);
-  const std::u32string found = named(name);
+  std::u32string found = named(name);
   if (!found.empty()) {
     return found;
   }
