@@ -28,7 +28,13 @@ at::Tensor Attention::rows(int64_t first, int64_t count) const {
 }
 
 at::Tensor Attention::gradient_rows(const at::Tensor& context_gradient) const {
-  return wide(context_gradient).matmul(wide(value).transpose(-2, -1));
+  const auto columns = wide(value).transpose(-2, -1);
+  if (context_gradient.dim() == 4) return wide(context_gradient).matmul(columns);
+  // Several targets are more rows of the same product: one that is broadcast over them would copy V for each.
+  const auto targets = wide(context_gradient).flatten(0, -5);
+  const auto rows = targets.permute({1, 2, 0, 3, 4}).flatten(2, 3).matmul(columns);
+  const auto of_targets = rows.unflatten(2, {targets.size(0), -1}).permute({2, 0, 1, 3, 4});
+  return of_targets.unflatten(0, context_gradient.sizes().slice(0, context_gradient.dim() - 4));
 }
 
 int64_t Attention::rows_per_chunk() const {
