@@ -49,6 +49,7 @@ struct Bundle {
   Preprocessing preprocessing;
   std::vector<std::string> labels;  ///< names of the output's entries; may be empty
   std::optional<PatchGrid> grid;    ///< the patch grid the model should turn out to have
+  std::optional<at::ScalarType> dtype;  ///< what to load it in; empty: as its weights are
   bool takes_words = false;         ///< its manifest has an object `text`
   /// Array [C, d], an embedding for each label: what a zero-shot classifier compares an output of width d with. Empty
   /// where the labels are those of the output's own entries.

@@ -42,6 +42,7 @@ void check_finite(const at::Tensor& values, const Structure& structure) {
 
 Vit load_model(const Bundle& bundle, LoadOptions options) {
   if (!options.input_size) options.input_size = bundle.preprocessing.size;
+  if (!options.dtype) options.dtype = bundle.dtype;
   Vit vit = Vit::load(bundle.vision, options);
   bundle.check(vit.structure());
   return vit;

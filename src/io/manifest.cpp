@@ -60,6 +60,15 @@ std::string kind(const JsonFields& fields) {
   return kind;
 }
 
+at::ScalarType dtype(const JsonFields& fields) {
+  const std::string name = fields.string("dtype");
+  if (name == "float32") return at::kFloat;
+  if (name == "float16") return at::kHalf;
+  if (name == "bfloat16") return at::kBFloat16;
+  if (name == "float64") return at::kDouble;
+  fields.fail("dtype", "\"float32\", \"float16\", \"bfloat16\" or \"float64\"");
+}
+
 Bundle bundle(const fs::path& folder, const json& document) {
   const JsonFields fields(document, "");
   if (fields.integer("schema_version") != kSchemaVersion) {
@@ -80,6 +89,9 @@ Bundle bundle(const fs::path& folder, const json& document) {
     result.labels = fields.strings("labels");
   }
   result.takes_words = fields.has("text");
+  if (fields.has("dtype")) {
+    result.dtype = dtype(fields);
+  }
   if (fields.has("label_embeddings")) {
     result.label_embeddings = file_in(folder, fields, "label_embeddings");
     if (result.labels.empty()) fields.fail("labels", "the names of field 'label_embeddings'");

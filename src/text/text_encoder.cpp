@@ -50,6 +50,7 @@ TextEncoder TextEncoder::load(const Bundle& bundle, const LoadOptions& options) 
   LoadOptions as = options;
   as.output.clear();
   as.output_place.reset();
+  if (!as.dtype) as.dtype = bundle.dtype;
   auto tower = TextTower::load(manifest.tower.empty() ? bundle.vision : manifest.tower, manifest.rules.length, as);
   if (tower.vocabulary() > 0 && tokenizer.size() > tower.vocabulary()) {
     throw ModelError("the tokenizer of model '" + bundle.name + "' makes ids up to " +

@@ -263,6 +263,13 @@ TEST_F(ExplainerTest, LoadsForTheSizeAskedForElseTheManifests) {
   EXPECT_EQ(Explainer::load(bundle_, {}, asked).vit().structure().image->size, (ImageSize{8, 16}));
 }
 
+TEST_F(ExplainerTest, LoadsInTheTypeAskedForElseTheManifests) {
+  EXPECT_EQ(load_model(bundle_).structure().dtype, at::kDouble) << "as its weights are";
+  bundle_.dtype = at::kFloat;
+  EXPECT_EQ(load_model(bundle_).structure().dtype, at::kFloat);
+  EXPECT_EQ(load_model(bundle_, {.dtype = at::kBFloat16}).structure().dtype, at::kBFloat16);
+}
+
 TEST_F(ExplainerTest, RefusesWhatDoesNotFitTheModel) {
   EXPECT_TRUE(contains(message_of<InputError>([&] { (void)explainer({.methods = "rolout"}); }), "rollout"));
   EXPECT_TRUE(contains(message_of<InputError>([&] { (void)explainer({.methods = "legrad/layers=9"}); }), "layers"));

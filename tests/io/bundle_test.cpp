@@ -19,7 +19,7 @@ constexpr const char* kManifest = R"({
   "preprocessing": {"size": [112, 96], "mean": [0.5, 0.25, 0.125], "std": [1, 2, 3],
                     "interpolation": "bicubic", "resize": "shortest_edge_crop"},
   "labels": ["apple", "bicycle", "Crane", "crane", "crane", "dog"], "grid": [7, 6],
-  "licence": "Apache-2.0", "training": {"epochs": 30}})";
+  "dtype": "float16", "licence": "Apache-2.0", "training": {"epochs": 30}})";
 
 class BundleTest : public ::testing::Test {
  protected:
@@ -57,6 +57,7 @@ TEST_F(BundleTest, ReadsEveryField) {
   EXPECT_EQ(bundle.labels.size(), 6U);
   EXPECT_EQ(bundle.grid, (PatchGrid{7, 6}));
   EXPECT_EQ(bundle.kind, "classifier");
+  EXPECT_EQ(bundle.dtype, at::kHalf);
   EXPECT_FALSE(bundle.gives_embedding());
 }
 
@@ -65,6 +66,7 @@ TEST_F(BundleTest, NeedsLittle) {
   EXPECT_EQ(bundle.name, folder_.path().filename());
   EXPECT_EQ(bundle.preprocessing.mean, Preprocessing().mean);
   EXPECT_FALSE(bundle.preprocessing.size.has_value());
+  EXPECT_FALSE(bundle.dtype.has_value());
   EXPECT_TRUE(bundle.labels.empty());
   EXPECT_FALSE(bundle.gives_embedding());
   EXPECT_TRUE(open(R"({"schema_version": 1, "vision": "vision.ts", "kind": "clip"})").gives_embedding());
@@ -99,6 +101,7 @@ TEST_F(BundleTest, NamesTheFieldOfTheWrongType) {
     EXPECT_TRUE(
         contains(refusal_of(R"("preprocessing": {"mean": )" + std::string(mean) + "}"), "'preprocessing.mean'"));
   }
+  EXPECT_TRUE(contains(refusal_of(R"("dtype": "int8")"), "'dtype' must be \"float32\""));
   EXPECT_TRUE(contains(refusal_of(R"("preprocessing": {"std": [1, 0, 1]})"), "above 0"));
   EXPECT_TRUE(contains(refusal_of(R"("preprocessing": {"resize": "pad"})"), "\"squash\""));
   EXPECT_TRUE(contains(refusal_of(R"("preprocessing": {"interpolation": "lanczos"})"), "\"bicubic\""));

@@ -56,6 +56,14 @@ TEST_P(TextEncoderTest, ManyPromptsAreThoseOfOne) {
 
 INSTANTIATE_TEST_SUITE_P(Bundles, TextEncoderTest, ::testing::Values("split", "whole"));
 
+TEST(TextEncoder, RunsInTheTypeAskedForElseTheManifests) {
+  auto bundle = Bundle::open(kWords / "split");
+  EXPECT_EQ(TextEncoder::load(bundle).tower().dtype(), at::kDouble) << "as its weights are";
+  bundle.dtype = at::kFloat;
+  EXPECT_EQ(TextEncoder::load(bundle).tower().dtype(), at::kFloat);
+  EXPECT_EQ(TextEncoder::load(bundle, {.dtype = at::kDouble}).tower().dtype(), at::kDouble);
+}
+
 TEST(TextEncoder, CountsWhatWasCutOff) {
   const auto words = load(kWords / "split");
   std::string lengthy;
