@@ -6,11 +6,14 @@ For every picture and every class in it, a method's map for that class is held a
   pointing      the map's maximum lies on the object (or at most --within pixels from it)
   IoU           of the object, predicted to be where the map is above its mean
   mIoU          mean of that and of the background's IoU
+  own > other   in pictures of several classes: the map's mean is higher on the object than on any other class's
+  own highest   the same, and higher than on the background too
 
-Three rows say what the figures are worth: raw attention (the same map for every class), a random map and a blob in the
-middle of the picture, which know nothing. Maps come from the program (--program build/bin/legrad, run once a class), from
-plain PyTorch autograd (--python), or from folders of PICTURE.npy, [K, H, W], the picture's classes in the order of their
-first annotation (--maps NAME=DIR).
+Some rows say what the figures are worth: the masks themselves (the best there can be), raw attention (the same map for
+every class), a random map and a blob in the middle of the picture, which know nothing. Maps come from the program
+(--program build/bin/legrad, run once a class), from plain PyTorch autograd (--python, of a classifier), or from folders
+of PICTURE.npy, [K, H, W], the picture's classes in the order of their first annotation (--maps NAME=DIR). A model that is
+asked in words gets a prompt for each class (--prompt "a photo of a {}").
 """
 
 from __future__ import annotations
@@ -36,13 +39,8 @@ from pycocotools.coco import COCO
 from emoji_scenes.metrics import clustered_mean, ious_at_mean, points_at
 from emoji_scenes.reference_maps import MapMaker, ReferenceModel, centred_blob, random_map, resize
 
-# Name of a row: the method as the program's --method spells it, and (where plain autograd is offered) LeGrad's readout.
-METHODS: dict[str, tuple[str, str | None]] = {
-    "legrad-token-mean": ("legrad/readout=token_mean", "token_mean"),
-    "legrad-model": ("legrad/readout=model", "model"),
-    "chefer-cam": ("chefer_cam", None),
-}
-
+READOUTS = ("token_mean", "model")  # of LeGrad, by plain autograd
+COLUMNS = {"pointing": "pointing", "iou": "IoU", "miou": "mIoU", "own_over_other": "own > other", "own_highest": "own highest"}
 
 @dataclass(frozen=True)
 class Picture:
@@ -81,8 +79,8 @@ def read_pictures(folder: Path, limit: int | None) -> list[Picture]:
 class ProgramMaps:
     """Maps by running the program: once a class, on all the pictures that have it, as loading takes longer than explaining."""
 
-    def __init__(self, command: list[str], pictures: list[Picture], folder: Path) -> None:
-        self._command, self._pictures, self._folder = command, pictures, folder
+    def __init__(self, command: list[str], prompt: str | None, pictures: list[Picture], folder: Path) -> None:
+        self._command, self._prompt, self._pictures, self._folder = command, prompt, pictures, folder
         self._done: dict[str, Path] = {}
 
     def _run(self, name: str) -> Path:
@@ -90,7 +88,8 @@ class ProgramMaps:
         if name not in self._done:
             files = [str(p.file) for p in self._pictures if name in p.masks]
             out = self._folder / f"class-{len(self._done):03d}"
-            command = [*self._command, "--image", *files, "--class", name, "--npy", "--out", str(out)]
+            target = ["--prompt", self._prompt.format(name)] if self._prompt else ["--class", name]
+            command = [*self._command, "--image", *files, *target, "--npy", "--out", str(out)]
             done = subprocess.run(command, capture_output=True, text=True)
             if done.returncode != 0:
                 sys.exit(f"{self._command[0]} ended with {done.returncode} for class {name!r}: {done.stderr.strip()}")
@@ -128,22 +127,38 @@ def same_for_all(grid_map: Callable[[Image.Image], np.ndarray]) -> MapMaker:
     return maker
 
 
+def masks_maker(pictures: list[Picture]) -> MapMaker:
+    """What a map that knows everything would be."""
+    masks = {picture.file: picture.masks for picture in pictures}
+    return lambda file, names: np.stack([masks[file][name].astype(np.float32) for name in names])
+
+
 def measure(make: MapMaker, pictures: list[Picture], within: float) -> dict[str, Any]:
     """One row of the table."""
     columns: dict[str, list[float]] = {"pointing": [], "iou": [], "miou": []}
+    rivals: dict[str, list[float]] = {"own_over_other": [], "own_highest": []}
     clusters: list[int] = []
+    clusters_of_several: list[int] = []
     for picture in pictures:
         maps = make(picture.file, picture.names)
         shape = (len(picture.masks), *next(iter(picture.masks.values())).shape)
         if maps.shape != shape:
             sys.exit(f"{picture.file.name}: a map of shape {maps.shape}, expected {shape}")
-        for heatmap, mask in zip(maps, picture.masks.values()):
+        background = ~np.any(list(picture.masks.values()), axis=0)
+        for name, heatmap, mask in zip(picture.names, maps, picture.masks.values()):
             inside, outside = ious_at_mean(heatmap, mask)
             columns["pointing"].append(points_at(heatmap, mask, within))
             columns["iou"].append(inside)
             columns["miou"].append((inside + outside) / 2)
             clusters.append(picture.index)
-    return {name: asdict(clustered_mean(values, clusters)) for name, values in columns.items()}
+            others = [heatmap[other].mean() for key, other in picture.masks.items() if key != name and other.any()]
+            if others and mask.any():
+                own = heatmap[mask].mean()
+                rivals["own_over_other"].append(own > max(others))
+                rivals["own_highest"].append(own > max(*others, heatmap[background].mean()))
+                clusters_of_several.append(picture.index)
+    return {**{name: asdict(clustered_mean(values, clusters)) for name, values in columns.items()},
+            **{name: asdict(clustered_mean(values, clusters_of_several)) for name, values in rivals.items()}}
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -152,8 +167,10 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--model", type=Path, default=Path("models/emoji-vit"), help="model folder (%(default)s)")
     parser.add_argument("--program", type=Path, help="the legrad program, to make the maps with")
     parser.add_argument("--python", action="store_true", help="make LeGrad's maps with plain PyTorch autograd")
-    parser.add_argument("--methods", nargs="+", choices=METHODS, default=["legrad-token-mean", "legrad-model"],
-                        help="with --program: which to run (%(default)s)")
+    parser.add_argument("--methods", nargs="+", metavar="METHOD",
+                        default=["legrad", "legrad/readout=token_mean", "grad_cam", "chefer_cam", "raw_attention"],
+                        help="with --program: which to run, as `legrad methods` spells them (%(default)s)")
+    parser.add_argument("--prompt", metavar="TEXT", help='what a class is asked for with, as in "a photo of a {}"')
     parser.add_argument("--maps", nargs="+", default=[], metavar="NAME=DIR", help="folders of maps made before")
     parser.add_argument("--keep", type=Path, help="with --program: folder for what it writes (default: thrown away)")
     parser.add_argument("--within", type=float, default=0.0,
@@ -165,63 +182,73 @@ def parse_arguments() -> argparse.Namespace:
     for pair in options.maps:
         if "=" not in pair:
             parser.error(f"--maps {pair}: NAME=DIR is needed")
+    if options.prompt and (options.python or "{}" not in options.prompt):
+        parser.error("--prompt needs a place {} for the class, and goes without --python")
     return options
 
 
 def make_rows(
-    options: argparse.Namespace, reference: ReferenceModel, pictures: list[Picture], scratch: Path
+    options: argparse.Namespace, reference: ReferenceModel | None, pictures: list[Picture], scratch: Path
 ) -> dict[str, MapMaker]:
     """Everything to measure, by the name of its row."""
-    rows: dict[str, MapMaker] = {}
+    rows: dict[str, MapMaker] = {"the masks": masks_maker(pictures)}
     if options.program:
-        for name in options.methods:
-            folder = (options.keep or scratch) / name
+        for number, name in enumerate(options.methods):
+            folder = (options.keep or scratch) / f"method-{number:02d}"
             folder.mkdir(parents=True, exist_ok=True)
-            command = [str(options.program), "explain", "--model", str(options.model), "--method", METHODS[name][0]]
-            rows[name] = ProgramMaps(command, pictures, folder)
+            command = [str(options.program), "explain", "--model", str(options.model), "--method", name]
+            rows[name] = ProgramMaps(command, options.prompt, pictures, folder)
     if options.python:
-        for name, (_, readout) in METHODS.items():
-            if readout is not None:
-                rows[f"{name} (python)"] = python_maker(reference, readout)
+        for readout in READOUTS:
+            rows[f"legrad/readout={readout} (python)"] = python_maker(reference, readout)
     for pair in options.maps:
         name, folder = pair.split("=", 1)
         rows[name] = folder_maker(Path(folder))
     rng = np.random.default_rng(options.seed)
-    blob = centred_blob(reference.grid)
-    rows["raw attention"] = same_for_all(lambda p: reference.raw_attention(reference.preprocess(p)))
+    grid = tuple(json.loads((options.model / "manifest.json").read_text(encoding="utf-8"))["grid"])
+    blob = centred_blob(grid)
+    if reference:
+        rows["raw attention (python)"] = same_for_all(lambda p: reference.raw_attention(reference.preprocess(p)))
     rows["centred blob"] = same_for_all(lambda p: blob)
-    rows["random"] = same_for_all(lambda p: random_map(reference.grid, rng))
+    rows["random"] = same_for_all(lambda p: random_map(grid, rng))
     return rows
+
+
+def best_class_is_there(reference: ReferenceModel, pictures: list[Picture]) -> float:
+    """How often the classifier's best class is one of the picture's."""
+    unknown = sorted({name for p in pictures for name in p.names} - set(reference.labels))
+    if unknown:
+        sys.exit(f"the model does not know {', '.join(unknown)}")
+    return float(np.mean([
+        reference.labels[int(reference.logits(reference.preprocess(Image.open(p.file))).argmax())] in p.masks
+        for p in pictures]))
 
 
 def main() -> int:
     options = parse_arguments()
     torch.set_num_threads(1)
-    reference = ReferenceModel(options.model)
+    reference = None if options.prompt else ReferenceModel(options.model)
     pictures = read_pictures(options.scenes, options.limit)
     objects = sum(len(p.masks) for p in pictures)
     if not objects:
         sys.exit(f"{options.scenes}: no objects")
-    unknown = sorted({name for p in pictures for name in p.names} - set(reference.labels))
-    if unknown:
-        sys.exit(f"the model does not know {', '.join(unknown)}")
-    hits = [reference.labels[int(reference.logits(reference.preprocess(Image.open(p.file))).argmax())] in p.masks
-            for p in pictures]
 
-    print(f"{options.scenes}: {objects} objects in {len(pictures)} pictures; the model's best class is there in "
-          f"{np.mean(hits):.1%} of them")
-    print(f"\n{'map':28s} {'pointing':>16s} {'IoU':>16s} {'mIoU':>16s}")
+    print(f"{options.scenes}: {objects} objects in {len(pictures)} pictures")
+    top1 = best_class_is_there(reference, pictures) if reference else None
+    if top1 is not None:
+        print(f"the model's best class is there in {top1:.1%} of them")
+    print(f"\n{'map':34s} " + " ".join(f"{column:>16s}" for column in COLUMNS.values()))
     results: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as scratch:
         for name, make in make_rows(options, reference, pictures, Path(scratch)).items():
             row = results[name] = measure(make, pictures, options.within)
-            cells = (f"{row[c]['value']:.3f} ± {row[c]['error']:.3f}" for c in ("pointing", "iou", "miou"))
-            print(f"{name:28s} " + " ".join(f"{cell:>16s}" for cell in cells), flush=True)
+            cells = (f"{row[c]['value']:.3f} ± {row[c]['error']:.3f}" for c in COLUMNS)
+            print(f"{name:34s} " + " ".join(f"{cell:>16s}" for cell in cells), flush=True)
     print("\n± is one standard error; the objects of a picture count as one draw.")
     if options.json:
         report = {
-            "model": reference.manifest["name"], "pictures": len(pictures), "objects": objects, "seed": options.seed,
-            "within": options.within, "top1_in_set": float(np.mean(hits)), "maps": results,
+            "model": options.model.name, "prompt": options.prompt, "pictures": len(pictures), "objects": objects, "seed": options.seed,
+            "within": options.within, "top1_in_set": top1, "maps": results,
         }
         options.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     return 0
