@@ -15,7 +15,8 @@ namespace legrad {
 struct Preprocessing {
   enum class Resize {
     kSquash,            ///< "squash": both sides to the model's size, whatever the picture's shape
-    kShortestEdgeCrop,  ///< "shortest_edge_crop": the short side to the model's size, then the centre
+    kShortestEdgeCrop,  ///< "shortest_edge_crop": the short side to the model's size over `crop`, then the centre
+    kLongestEdgePad,    ///< "longest_edge_pad": the long side to the model's size, the picture in the middle of `fill`
   };
   enum class Interpolation { kBilinear, kBicubic };  ///< "bilinear", "bicubic"
 
@@ -24,6 +25,21 @@ struct Preprocessing {
   std::array<double, 3> std = {0.229, 0.224, 0.225};
   Resize resize = Resize::kSquash;
   Interpolation interpolation = Interpolation::kBilinear;
+  double crop = 1;   ///< "crop": how much of the short side is seen, in (0, 1]; 224 of 256 are 0.875
+  int64_t fill = 0;  ///< "fill": the byte beside a padded picture, 0 to 255
+};
+
+/// What a model gave at its home for an image that anybody can make again (`check_image`).
+struct OutputCheck {
+  uint64_t seed = 0;
+  std::vector<double> output;  ///< [C]
+  double tolerance = 1e-3;     ///< of the largest difference, relative to the largest number of `output`
+};
+
+/// How far what a model gives here is from what its manifest says that it gave at its home.
+struct Verified {
+  double difference = 0;  ///< the largest, relative to the largest number
+  double allowed = 0;
 };
 
 /// A model's folder: an export beside a `manifest.json` that says how to feed and read it:
@@ -57,6 +73,7 @@ struct Bundle {
   std::optional<double> scale;            ///< logits are scale * similarity + bias, where the model has one
   double bias = 0;                        ///< a SigLIP's
   std::filesystem::path empty_embedding;  ///< embedding of the empty prompt; empty where there is none
+  std::optional<OutputCheck> output_check;  ///< what it must give (`verify`)
   std::string kind;                       ///< "classifier", "embedding", "clip" or "siglip"; empty where nothing says
 
   /// Reads a folder with a manifest.json, or takes a bare export with default preprocessing and no labels. Throws

@@ -27,4 +27,5 @@
 #include <legrad/target.h>
 #include <legrad/text_tower.h>
 #include <legrad/version.h>
+#include <legrad/verify.h>
 #include <legrad/vit.h>

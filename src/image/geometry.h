@@ -8,7 +8,7 @@
 namespace legrad::image {
 
 /// How a picture gets to the model's size: the whole of it resized to `resized`, then the part of the model's size that
-/// starts at (`top`, `left`).
+/// starts at (`top`, `left`), which are negative where the picture is padded.
 struct Geometry {
   ImageSize resized;
   int64_t top = 0;
@@ -16,6 +16,6 @@ struct Geometry {
 };
 
 /// Throws `InputError` for a size without pixels, and for a picture so long that resizing it would take all memory.
-Geometry geometry(ImageSize picture, ImageSize model, Preprocessing::Resize resize);
+Geometry geometry(ImageSize picture, ImageSize model, const Preprocessing& preprocessing);
 
 }  // namespace legrad::image

@@ -28,7 +28,12 @@ Span seen(int64_t picture, int64_t resized, int64_t offset, int64_t model) {
 }  // namespace
 
 at::Tensor on_picture(const at::Tensor& maps, ImageSize picture, ImageSize size, const Preprocessing& preprocessing) {
-  const image::Geometry geometry = image::geometry(picture, size, preprocessing.resize);
+  const image::Geometry geometry = image::geometry(picture, size, preprocessing);
+  if (geometry.top < 0 || geometry.left < 0) {
+    const auto whole = resized(maps, {size.height, size.width});
+    const auto part = whole.narrow(-2, -geometry.top, geometry.resized.height).narrow(-1, -geometry.left, geometry.resized.width);
+    return resized(part, {picture.height, picture.width});
+  }
   const Span rows = seen(picture.height, geometry.resized.height, geometry.top, size.height);
   const Span columns = seen(picture.width, geometry.resized.width, geometry.left, size.width);
   return at::constant_pad_nd(resized(maps, {rows.length(), columns.length()}),

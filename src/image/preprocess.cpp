@@ -1,6 +1,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/_upsample_bicubic2d_aa.h>
 #include <ATen/ops/_upsample_bilinear2d_aa.h>
+#include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/tensor.h>
 #include <legrad/image.h>
 
@@ -34,10 +35,13 @@ at::Tensor per_channel(const std::array<double, 3>& values) {
 
 at::Tensor preprocess(const at::Tensor& image, ImageSize size, const Preprocessing& preprocessing) {
   const at::Tensor bytes = image::checked_image(image, "preprocess");
-  const image::Geometry geometry = image::geometry({bytes.size(0), bytes.size(1)}, size, preprocessing.resize);
+  const image::Geometry geometry = image::geometry({bytes.size(0), bytes.size(1)}, size, preprocessing);
   const at::Tensor pixels = bytes.permute({2, 0, 1}).unsqueeze(0).to(at::kFloat);
   const at::Tensor whole = resized_as_pil(pixels, geometry.resized, preprocessing.interpolation);
-  const at::Tensor seen = whole.narrow(2, geometry.top, size.height).narrow(3, geometry.left, size.width);
+  // Where the part begins before the picture it is padded, elsewhere cut.
+  const auto below = size.height - geometry.resized.height + geometry.top;
+  const auto behind = size.width - geometry.resized.width + geometry.left;
+  const at::Tensor seen = at::constant_pad_nd(whole, {-geometry.left, behind, -geometry.top, below}, preprocessing.fill);
   return ((seen / 255 - per_channel(preprocessing.mean)) / per_channel(preprocessing.std)).contiguous();
 }
 

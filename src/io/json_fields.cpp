@@ -90,10 +90,19 @@ std::vector<double> JsonFields::numbers(const char* field, size_t count) const {
   if (!found.is_array() || found.size() != count) {
     fail(field, expected);
   }
+  return numbers(field);
+}
+
+std::vector<double> JsonFields::numbers(const char* field) const {
+  constexpr const char* kExpected = "a list of numbers";
+  const json& found = value(field, kExpected);
+  if (!found.is_array()) {
+    fail(field, kExpected);
+  }
   std::vector<double> numbers;
   for (const json& item : found) {
     if (!item.is_number() || !std::isfinite(item.get<double>())) {
-      fail(field, expected);
+      fail(field, kExpected);
     }
     numbers.push_back(item.get<double>());
   }

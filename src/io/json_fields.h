@@ -21,6 +21,8 @@ class JsonFields {
   std::vector<std::string> strings(const char* field) const;
   /// A finite number.
   double number(const char* field) const;
+  /// Any number of finite numbers.
+  std::vector<double> numbers(const char* field) const;
   /// Exactly `count` finite numbers.
   std::vector<double> numbers(const char* field, size_t count) const;
   /// Exactly `count` integers in [1, `most`].

@@ -44,10 +44,23 @@ Preprocessing preprocessing(const JsonFields& fields) {
   }
   if (fields.has("resize")) {
     const std::string name = fields.string("resize");
-    if (name != "squash" && name != "shortest_edge_crop") {
-      fields.fail("resize", "\"squash\" or \"shortest_edge_crop\"");
+    if (name == "squash") {
+      result.resize = Preprocessing::Resize::kSquash;
+    } else if (name == "shortest_edge_crop") {
+      result.resize = Preprocessing::Resize::kShortestEdgeCrop;
+    } else if (name == "longest_edge_pad") {
+      result.resize = Preprocessing::Resize::kLongestEdgePad;
+    } else {
+      fields.fail("resize", "\"squash\", \"shortest_edge_crop\" or \"longest_edge_pad\"");
     }
-    result.resize = name == "squash" ? Preprocessing::Resize::kSquash : Preprocessing::Resize::kShortestEdgeCrop;
+  }
+  if (fields.has("crop")) {
+    result.crop = fields.number("crop");
+    if (!(result.crop > 0 && result.crop <= 1)) fields.fail("crop", "a number above 0, and 1 at most");
+  }
+  if (fields.has("fill")) {
+    result.fill = fields.integer("fill");
+    if (result.fill < 0 || result.fill > 255) fields.fail("fill", "an integer from 0 to 255");
   }
   return result;
 }
@@ -67,6 +80,23 @@ at::ScalarType dtype(const JsonFields& fields) {
   if (name == "bfloat16") return at::kBFloat16;
   if (name == "float64") return at::kDouble;
   fields.fail("dtype", "\"float32\", \"float16\", \"bfloat16\" or \"float64\"");
+}
+
+OutputCheck output_check(const JsonFields& fields) {
+  constexpr size_t kMostNumbers = 1 << 16;
+  OutputCheck check;
+  const int64_t seed = fields.integer("seed");
+  if (seed < 0) fields.fail("seed", "an integer from 0");
+  check.seed = static_cast<uint64_t>(seed);
+  check.output = fields.numbers("output");
+  if (check.output.empty() || check.output.size() > kMostNumbers) {
+    fields.fail("output", "a list of 1 to " + std::to_string(kMostNumbers) + " numbers");
+  }
+  if (fields.has("tolerance")) {
+    check.tolerance = fields.number("tolerance");
+    if (!(check.tolerance > 0 && check.tolerance < 1)) fields.fail("tolerance", "a number between 0 and 1");
+  }
+  return check;
 }
 
 Bundle bundle(const fs::path& folder, const json& document) {
@@ -105,6 +135,9 @@ Bundle bundle(const fs::path& folder, const json& document) {
   if (fields.has("grid")) {
     const std::vector<int64_t> grid = fields.sizes("grid", 2, kMaxImageSide);
     result.grid = PatchGrid{grid[0], grid[1]};
+  }
+  if (fields.has("check")) {
+    result.output_check = output_check(fields.object("check"));
   }
   if (fields.has("kind")) {
     result.kind = kind(fields);

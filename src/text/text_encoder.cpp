@@ -1,10 +1,12 @@
 #include <ATen/Functions.h>
+#include <c10/util/StringUtil.h>
 #include <legrad/error.h>
 #include <legrad/text/text_encoder.h>
 
 #include <algorithm>
 #include <utility>
 
+#include "model/difference.h"
 #include "model/unit_rows.h"
 
 namespace legrad {
@@ -90,6 +92,26 @@ EmbeddedPrompts TextEncoder::encode(const std::vector<std::string>& prompts,
   }
   result.vectors = std::move(vectors);
   return result;
+}
+
+Verified TextEncoder::verify() const {
+  Verified verified{.difference = 0, .allowed = OutputCheck().tolerance};
+  bool any = false;
+  for (const auto& check : manifest_.checks) {
+    if (check.embedding.empty()) continue;
+    any = true;
+    const double off = model::difference(encode({check.prompt}).vectors[0].to(at::kDouble),
+                                         at::tensor(check.embedding, at::kDouble));
+    if (!(off <= verified.allowed)) {  // true for NaN
+      throw ModelError(c10::str("the embedding of the manifest's check prompt '", check.prompt, "' is off by ", off,
+                                " of the one that its home gave, where ", verified.allowed,
+                                " is allowed; load the model in the dtype it was made in, or export it again"),
+                       Reason::kNotReproduced);
+    }
+    verified.difference = std::max(verified.difference, off);
+  }
+  if (!any) throw InputError("the manifest's 'text.checks' hold no 'embedding', so there is nothing to hold it against");
+  return verified;
 }
 
 at::Tensor TextEncoder::empty_prompt() const {

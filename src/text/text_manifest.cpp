@@ -150,7 +150,8 @@ TextManifest manifest(const fs::path& folder, const nlohmann::json& document) {
     }
     result.checks.reserve(checks.size());
     for (const JsonFields& check : checks) {
-      result.checks.push_back({check.string("prompt"), check.integers("ids", 0, kMostId)});
+      result.checks.push_back({check.string("prompt"), check.integers("ids", 0, kMostId),
+                               check.has("embedding") ? check.numbers("embedding") : std::vector<double>()});
     }
   }
   if (fields.has("templates")) {

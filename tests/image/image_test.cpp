@@ -296,6 +296,29 @@ TEST(Preprocess, CropsTheCentreAfterTheShortestEdge) {
   EXPECT_TRUE(at::equal(bytes_of(preprocess(tall, {10, 10}, preprocessing)), tall.narrow(0, 12, 10)));
 }
 
+TEST(Preprocess, SeesAPartOfTheShortSide) {
+  Preprocessing preprocessing = plain(Preprocessing::Interpolation::kBilinear, Preprocessing::Resize::kShortestEdgeCrop);
+  preprocessing.crop = 0.75;  // 12 of 16
+  const at::Tensor image = picture(16, 20);
+  EXPECT_TRUE(at::equal(bytes_of(preprocess(image, {12, 12}, preprocessing)), image.narrow(0, 2, 12).narrow(1, 4, 12)));
+  preprocessing.crop = 0.9;  // 12 / 0.9 is 13.3, of which timm takes 13
+  EXPECT_TRUE(at::equal(bytes_of(preprocess(picture(13, 13), {12, 12}, preprocessing)),
+                        picture(13, 13).narrow(0, 0, 12).narrow(1, 0, 12)));
+}
+
+TEST(Preprocess, PadsTheShortSide) {
+  Preprocessing preprocessing = plain(Preprocessing::Interpolation::kBilinear, Preprocessing::Resize::kLongestEdgePad);
+  preprocessing.fill = 7;
+  const at::Tensor wide = picture(5, 12);
+  const at::Tensor seen = bytes_of(preprocess(wide, {12, 12}, preprocessing));
+  EXPECT_TRUE(at::equal(seen.narrow(0, 3, 5), wide));  // 7 rows of padding, the odd one below
+  EXPECT_TRUE(seen.narrow(0, 0, 3).eq(7).all().item<bool>());
+  EXPECT_TRUE(seen.narrow(0, 8, 4).eq(7).all().item<bool>());
+  const at::Tensor tall = picture(12, 6);
+  EXPECT_TRUE(at::equal(bytes_of(preprocess(tall, {12, 12}, preprocessing)).narrow(1, 3, 6), tall));
+  EXPECT_EQ(preprocess(picture(1000, 1), {12, 12}, preprocessing).sizes(), at::IntArrayRef({1, 3, 12, 12}));
+}
+
 TEST(Preprocess, RefusesOtherTensorsAndEndlessCrops) {
   EXPECT_TRUE(contains(message_of<InputError>([] { preprocess(at::rand({4, 4, 3}), {2, 2}); }), "Float [4, 4, 3]"));
   message_of<InputError>([] { preprocess(picture(4, 4).permute({2, 0, 1}), {2, 2}); });
@@ -317,6 +340,14 @@ TEST(OnPicture, LeavesWhatWasCroppedOffZero) {
   ASSERT_EQ(heat.sizes(), at::IntArrayRef({20, 60}));
   EXPECT_TRUE(at::allclose(heat.narrow(1, 20, 20), at::ones({20, 20})));
   EXPECT_EQ(heat.count_nonzero().item<int64_t>(), 20 * 20);
+}
+
+TEST(OnPicture, LeavesOutWhatWasPadded) {
+  const Preprocessing pad = plain(Preprocessing::Interpolation::kBilinear, Preprocessing::Resize::kLongestEdgePad);
+  const at::Tensor model = at::rand({12, 12});  // as large as the model's input, so nothing is interpolated
+  EXPECT_TRUE(at::equal(on_picture(model, {5, 12}, {12, 12}, pad), model.narrow(0, 3, 5)));
+  const at::Tensor padding = at::ones({12, 12}).index_fill(0, at::arange(3, 8), 0);
+  EXPECT_EQ(on_picture(padding, {50, 120}, {12, 12}, pad).abs().max().item<float>(), 0);
 }
 
 TEST(OnPicture, PutsTheMapWhereTheCropWas) {

@@ -104,6 +104,14 @@ TEST_F(BundleTest, NamesTheFieldOfTheWrongType) {
   EXPECT_TRUE(contains(refusal_of(R"("dtype": "int8")"), "'dtype' must be \"float32\""));
   EXPECT_TRUE(contains(refusal_of(R"("preprocessing": {"std": [1, 0, 1]})"), "above 0"));
   EXPECT_TRUE(contains(refusal_of(R"("preprocessing": {"resize": "pad"})"), "\"squash\""));
+  for (const char* crop : {"0", "1.1", "\"a\""}) {
+    EXPECT_TRUE(
+        contains(refusal_of(R"("preprocessing": {"crop": )" + std::string(crop) + "}"), "'preprocessing.crop'"));
+  }
+  EXPECT_TRUE(contains(refusal_of(R"("preprocessing": {"fill": 256})"), "'preprocessing.fill'"));
+  EXPECT_TRUE(contains(refusal_of(R"("check": {"output": [1]})"), "'check.seed'"));
+  EXPECT_TRUE(contains(refusal_of(R"("check": {"seed": 1, "output": []})"), "'check.output'"));
+  EXPECT_TRUE(contains(refusal_of(R"("check": {"seed": 1, "output": [1], "tolerance": 2})"), "'check.tolerance'"));
   EXPECT_TRUE(contains(refusal_of(R"("preprocessing": {"interpolation": "lanczos"})"), "\"bicubic\""));
 }
 

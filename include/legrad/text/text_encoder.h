@@ -37,6 +37,10 @@ class TextEncoder {
   /// `InputError` for no prompt, one that is no text, and a template without "{}".
   EmbeddedPrompts encode(const std::vector<std::string>& prompts, const std::vector<std::string>& templates = {}) const;
 
+  /// Embeds the manifest's check prompts that come with an embedding. Throws `InputError` where none does, and
+  /// `ModelError` (`Reason::kNotReproduced`) where one is off by more than is allowed.
+  Verified verify() const;
+
   /// The vector [1, d] of the manifest's `empty_prompt`, that a SigLIP's maps are corrected by (`CorrectionChoice`).
   /// Throws `InputError` with `Reason::kEmptyPromptNeeded` where it names none.
   at::Tensor empty_prompt() const;

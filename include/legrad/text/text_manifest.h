@@ -21,6 +21,7 @@ struct TextManifest {
   struct Check {
     std::string prompt;
     std::vector<int64_t> ids;
+    std::vector<double> embedding;  ///< [d], of length 1, that its home's text tower gave; may be empty
   };
 
   std::filesystem::path tower;  ///< the export of the text tower; empty where the manifest names none

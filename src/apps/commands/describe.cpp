@@ -14,7 +14,14 @@ namespace legrad::apps {
 namespace {
 
 const char* to_string(Preprocessing::Resize resize) {
-  return resize == Preprocessing::Resize::kSquash ? "squash" : "shortest_edge_crop";
+  switch (resize) {
+    case Preprocessing::Resize::kShortestEdgeCrop:
+      return "shortest_edge_crop";
+    case Preprocessing::Resize::kLongestEdgePad:
+      return "longest_edge_pad";
+    default:
+      return "squash";
+  }
 }
 
 const char* to_string(Preprocessing::Interpolation interpolation) {
