@@ -29,8 +29,8 @@ from transformers.models.siglip.tokenization_siglip import SiglipTokenizer
 
 import text_strings
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools"))
-import sentencepiece_model  # noqa: E402
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools" / "export"))
+from legrad_export import sentencepiece_model  # noqa: E402
 
 DATA = pathlib.Path(__file__).resolve().parents[1] / "data" / "text"
 LENGTH = 77
@@ -198,7 +198,7 @@ def pieces_of(model):
 
 
 def converted(tokenizer):
-    """The SentencePiece model that tools/sentencepiece_model.py makes of what transformers would publish."""
+    """The SentencePiece model that legrad_export makes of what transformers would publish."""
     return sentencepiece_model.convert(json.loads(tokenizer.backend_tokenizer.to_str()))
 
 

@@ -1,8 +1,7 @@
-#!/usr/bin/env python3
 """Writes a SentencePiece .model that cuts text as a Hugging Face tokenizer.json of SigLIP or SigLIP 2 does, for homes that publish nothing
 else: Unigram as T5's, or BPE with byte fallback as Gemma's.
 
-    tools/sentencepiece_model.py tokenizer.json spiece.model
+    python -m legrad_export.sentencepiece_model tokenizer.json spiece.model
 
 Lower-casing and other cleaning in the file is not part of the model: it goes into the manifest (docs/bundle.md), with check prompts.
 """
@@ -12,6 +11,8 @@ import json
 import pathlib
 import struct
 import sys
+
+from .errors import ExportError
 
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, BYTE = 1, 2, 3, 4, 6
 UNIGRAM, BPE = 1, 2
@@ -54,7 +55,7 @@ def scores(model):
         ranks.setdefault("".join(merge.split(" ") if isinstance(merge, str) else merge), -float(rank))
     texts = sorted(model["vocab"], key=model["vocab"].get)
     if [model["vocab"][text] for text in texts] != list(range(len(texts))):
-        raise SystemExit("the ids of the vocabulary have gaps")
+        raise ExportError("the ids of the tokenizer's vocabulary have gaps")
     return [(text, ranks.get(text, 0.0 if len(text) == 1 else None)) for text in texts]
 
 
@@ -65,7 +66,7 @@ def unknown_piece(model):
 def convert(tokenizer):
     model = tokenizer["model"]
     if model["type"] not in ("Unigram", "BPE") or model.get("end_of_word_suffix") or model.get("ignore_merges"):
-        raise SystemExit("only Unigram and BPE as SentencePiece's are converted")
+        raise ExportError("of tokenizers only Unigram and BPE as SentencePiece's are converted")
     added = {token["content"]: CONTROL if token["special"] else USER_DEFINED for token in tokenizer.get("added_tokens", [])}
     fallback = bool(model.get("byte_fallback"))
     result = b""

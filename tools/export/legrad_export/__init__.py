@@ -1,0 +1,1 @@
+"""Writes stock vision transformers as folders that legrad reads: towers, tokenizer, preprocessing, labels and checks."""
