@@ -26,7 +26,9 @@ import torch.nn.functional as F
 from emoji_clip.kinds import load_pair
 from emoji_clip.measure import TEMPLATES
 from export_model import LICENCE, strip_debug_records
+from legrad_export import checks as bundle_checks
 
+ROUNDED = 1e-2  # how far float16 weights may be from those that were trained, of the largest number of an output
 CHECKS = (
     "", "a cat", "A  Cat ", "two apples", "a photo of a dog", "a red car", "a green car", "a cat left of a green car",
     "three bunches of grapes above a turtle", "an evergreen tree on the right", "one purple balloon", "a picture of a guitar",
@@ -91,16 +93,22 @@ def main() -> int:
     logits = {"scale": pair.model.logit_scale.exp().item()}
     if getattr(pair.model, "logit_bias", None) is not None:
         logits["bias"] = pair.model.logit_bias.item()
+    preprocessing = {"size": [pair.size] * 2, "mean": [pair.mean] * 3, "std": [pair.std] * 3,
+                     "interpolation": "bilinear", "resize": "squash"}
+    check = bundle_checks.output_check(pair.model.visual, preprocessing, ROUNDED)
+    with torch.no_grad():
+        vectors = F.normalize(text.eval()(ids), dim=-1)
     export(pair.model.visual, pictures[:1], pictures, options.out / "vision.ts")
     export(text, ids[:2], ids, options.out / "text.ts")
 
     rules = pair.text_rules()
     shutil.copy(pair.vocabulary_file, options.out / rules["tokenizer"]["file"])
-    checks = [{"prompt": prompt, "ids": ids_of(tokenize, prompt, rules)} for prompt in CHECKS]
+    checks: list[dict[str, Any]] = [{"prompt": prompt, "ids": ids_of(tokenize, prompt, rules)} for prompt in CHECKS]
+    for entry, vector in list(zip(checks, vectors.tolist()))[:4]:
+        entry["embedding"] = [round(number, 6) for number in vector]
     manifest: dict[str, Any] = {
         "schema_version": 1, "name": options.out.resolve().name, "vision": "vision.ts", "kind": state["kind"], "dtype": "float32",
-        "preprocessing": {"size": [pair.size] * 2, "mean": [pair.mean] * 3, "std": [pair.std] * 3,
-                          "interpolation": "bilinear", "resize": "squash"},
+        "preprocessing": preprocessing, "check": check,
         "grid": [pair.grid] * 2,
         "similarity": "cosine", **{name: round(value, 6) for name, value in logits.items()},
         "templates": list(TEMPLATES), "empty_prompt": "a photo of",

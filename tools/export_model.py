@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+sys.path.insert(0, str(Path(__file__).resolve().parent / "export"))
 
 import timm
 import torch
 
 from emoji_scenes.glyphs import DEFAULT_FONT, load_classes
 from emoji_scenes.scene import SceneMaker
+from legrad_export import checks
 from train_classifier import HELD_OUT_SEED, held_out_accuracy, make_model
 
 LICENCE = "Apache-2.0 (weights); training pictures made from Noto Color Emoji, OFL-1.1"
@@ -87,15 +89,15 @@ def main() -> int:
     options.out.mkdir(parents=True, exist_ok=True)
     archive = export(model, size, options.out / "vision.ts")
     accuracy = held_out_accuracy(archive, SceneMaker(classes, options.font), options.held_out_count, size)
+    preprocessing = {"size": [size, size], "mean": [state["mean"]] * 3, "std": [state["std"]] * 3,
+                     "interpolation": "bilinear", "resize": "squash"}
     manifest = {
         "schema_version": 1,
         "name": options.name or options.out.resolve().name,
         "vision": "vision.ts",
         "kind": "classifier",
-        "preprocessing": {
-            "size": [size, size], "mean": [state["mean"]] * 3, "std": [state["std"]] * 3,
-            "interpolation": "bilinear", "resize": "squash",
-        },
+        "preprocessing": preprocessing,
+        "check": checks.output_check(model, preprocessing),
         "labels": state["labels"],
         "grid": [cells, cells],
         "exporter": {"torch": torch.__version__, "timm": timm.__version__},

@@ -50,15 +50,11 @@ def _labels(model: Model, labels: list[str], templates: list[str], folder: Path)
 
 def _fill(folder: Path, name: str, model: Model, labels: list[str] | None, templates: list[str], form: str,
           dtype: torch.dtype, made_with: dict[str, str]) -> None:
-    image = checks.image(model.preprocessing)
-    with torch.no_grad():
-        output = model.vision(image)[0].float()
+    check = checks.output_check(model.vision, model.preprocessing, checks.TOLERANCE if dtype == torch.float32 else 1e-2)
     manifest: dict[str, Any] = {
         "schema_version": 1, "name": name, "vision": "vision" + towers.SUFFIX[form], "kind": model.kind,
         "dtype": "float32", "preprocessing": model.preprocessing, **model.logits, **model.more,
-        "check": {"seed": checks.SEED, "output": [round(number, 7) for number in output.tolist()],
-                  "tolerance": checks.TOLERANCE if dtype == torch.float32 else 1e-2},
-        "exporter": made_with,
+        "check": check, "exporter": made_with,
     }
     if templates:
         manifest["templates"] = templates
@@ -68,6 +64,7 @@ def _fill(folder: Path, name: str, model: Model, labels: list[str] | None, templ
         manifest["labels"] = model.labels
     if model.words:
         manifest["text"] = _text(model.words, folder, form, dtype)
+    image = checks.image(model.preprocessing)
     pair = torch.cat([image, image.flip(-1)]).to(dtype)
     towers.save(model.vision.to(dtype), pair, folder / manifest["vision"], form)
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

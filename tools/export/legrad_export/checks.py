@@ -36,6 +36,13 @@ def image(preprocessing: dict[str, Any], seed: int = SEED) -> torch.Tensor:
     return (pixels - mean) / std
 
 
+def output_check(module: torch.nn.Module, preprocessing: dict[str, Any], tolerance: float = TOLERANCE) -> dict[str, Any]:
+    """The manifest's object `check` of a module in float32."""
+    with torch.no_grad():
+        output = module(image(preprocessing))[0].float()
+    return {"seed": SEED, "output": [round(number, 7) for number in output.tolist()], "tolerance": tolerance}
+
+
 def ids_without_padding(row: list[int], rules: dict[str, Any]) -> list[int]:
     """A row of ids up to its end, or to where nothing but padding follows."""
     if rules.get("end") is not None and rules["end"] in row:
