@@ -50,6 +50,18 @@ TEST_F(Inspect, TakesAnEmbeddingModel) {
   EXPECT_TRUE(contains(succeeds({"inspect", "--size", "16x16", "--model", model}).out, "numbers of an embedding"));
 }
 
+TEST_F(Inspect, ReplaysWhatTheModelGaveAtItsHome) {
+  for (const std::string model : {"/emoji-vit", "/emoji-clip", "/emoji-siglip"}) {
+    const auto said = succeeds({"inspect", "--model", LEGRAD_MODELS + model, "--verify"}).out;
+    EXPECT_TRUE(contains(said, "image    the output")) << said;
+    if (model == "/emoji-vit") continue;
+    EXPECT_TRUE(contains(said, "prompts  20 of 20")) << said;
+    EXPECT_TRUE(contains(said, "words    the embeddings")) << said;
+  }
+  refuses({"inspect", "--model", LEGRAD_TEST_DATA "/fixtures/open_clip_normalised/model.pt", "--size", "16x16", "--verify"},
+          "nothing to replay");
+}
+
 TEST_F(Inspect, RefusesOptionsOfOthers) {
   refuses({"inspect"}, "--model");
   refuses({"inspect", "--model", kModel, "--image", path("scene.png")}, "--image");

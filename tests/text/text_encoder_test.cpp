@@ -10,6 +10,8 @@
 #include <legrad/text.h>
 
 #include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -79,6 +81,27 @@ TEST(TextEncoder, RefusesWhatIsNoPrompt) {
   EXPECT_TRUE(contains(message_of<InputError>([&] { words.encode({"a"}, {"a photo"}); }), "has no place"));
   EXPECT_TRUE(contains(message_of<InputError>([&] { words.encode({"\xff"}); }), "UTF-8"));
   EXPECT_TRUE(contains(message_of<InputError>([&] { words.encode({std::string(10'000'000, 'a')}); }), "at most"));
+}
+
+TEST(TextEncoder, IsHeldAgainstTheEmbeddingsOfItsHome) {
+  const testing::TemporaryFolder folder;
+  fs::copy(kWords / "split", folder.path(), fs::copy_options::recursive | fs::copy_options::overwrite_existing);
+  std::ifstream file(folder / "manifest.json");
+  auto manifest = nlohmann::json::parse(file);
+  EXPECT_TRUE(contains(message_of<InputError>([&] { (void)load(folder.path()).verify(); }), "nothing to hold"));
+
+  const auto home = read_npy(kWords / "embeddings.npy");  // of kPrompts, by open_clip
+  auto& check = manifest["text"]["checks"][0];
+  ASSERT_EQ(check["prompt"], kPrompts[0]);
+  for (int64_t i = 0; i < home.size(1); ++i) check["embedding"].push_back(home[0][i].item<double>());
+  folder.write("manifest.json", manifest.dump());
+  const auto verified = load(folder.path()).verify();
+  EXPECT_GT(verified.difference, 0) << "the home's numbers are of float32";
+  EXPECT_LT(verified.difference, 1e-5);
+
+  check["embedding"][0] = 0.5;
+  folder.write("manifest.json", manifest.dump());
+  EXPECT_TRUE(contains(message_of<ModelError>([&] { (void)load(folder.path()).verify(); }), "'a cat' is off by"));
 }
 
 TEST(TextEncoder, RefusesBundlesWithoutWords) {
