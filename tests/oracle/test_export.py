@@ -113,6 +113,36 @@ class Export(unittest.TestCase):
                     expected = unit(home.encode_image(transform(Image.open(self.picture))[None]))
                     self.close(self.embedded(out, "--image", self.picture), expected, tolerance)
 
+    def test_open_clip_siglip(self):
+        """SigLIP's text side as open_clip puts it together: a tokenizer of transformers, a bias, no causal mask."""
+        model = (ROOT / "tools/emoji_clip/unigram.model").read_bytes()
+        normalizer = dict(make_text_vectors.proto_fields(model))[3]
+        tokenizer = transformers.T5Tokenizer(vocab=make_text_vectors.pieces_of(model), extra_ids=0,
+                                             _spm_precompiled_charsmap=dict(make_text_vectors.proto_fields(normalizer))[2])
+        tokenizer.save_pretrained(self.folder / "tokenizer")
+        told = {"embed_dim": 24, "init_logit_bias": -10, "custom_text": True, "vision_cfg": TINY_CLIP["vision_cfg"],
+                "text_cfg": {"context_length": 16, "vocab_size": len(tokenizer), "hf_tokenizer_name": str(self.folder / "tokenizer"),
+                             "tokenizer_kwargs": {"clean": "canonicalize"}, "width": 16, "heads": 2, "layers": 2, "no_causal_mask": True,
+                             "proj_bias": True, "pool_type": "last", "norm_kwargs": {"eps": 1e-6}}}
+        (self.folder / "tiny-siglip.json").write_text(json.dumps(told))
+        for form in FORMATS:
+            out = self.made("--from", "open_clip", "--name", "tiny-siglip", "--config", self.folder / "tiny-siglip.json", "--random-init",
+                            "--format", form)
+            self.assertEqual(json.loads((out / "manifest.json").read_text())["kind"], "siglip")
+            torch.manual_seed(0)
+            home = open_clip.create_model("tiny-siglip").eval()
+            ids = open_clip.get_tokenizer("tiny-siglip")(PROMPTS)
+            self.close(self.embedded(out, *self.prompts()), unit(home.encode_text(ids)))
+
+    def test_documented_names(self):
+        """The paper's models are told by names and tags that open_clip has."""
+        text = (ROOT / "docs/exporting.md").read_text()
+        named = re.findall(r"--from open_clip --name (\S+) --pretrained (\S+)", text)
+        self.assertGreaterEqual(len(named), 7)
+        for name, tag in [*named, ("ViT-L-14-quickgelu", "openai"), ("ViT-B-16-quickgelu", "metaclip_400m"),
+                          ("ViT-L-14-quickgelu", "metaclip_400m"), ("ViT-B-16", "laion400m_e32")]:
+            self.assertIn(tag, open_clip.list_pretrained_tags_by_model(name), name)
+
     def test_checkpoint_and_labels(self):
         config = self.config()
         open_clip.add_model_config(config)
