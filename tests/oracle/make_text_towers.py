@@ -2,7 +2,8 @@
 """Writes tests/data/text_towers: small text towers as their homes make and as torch exports them, ids of tokens, and the
 embeddings that the model itself gives for them.
 
-    python tests/oracle/make_text_towers.py [--out DIR] [--only NAME]
+    python tests/oracle/make_text_towers.py [--only NAME]
+    python tests/oracle/make_text_towers.py --all DIR    # of every home and family, in both forms
 """
 
 import argparse
@@ -42,6 +43,26 @@ def open_clip(whole=False, siglip=False, **options):
     return model if whole else Text(model)
 
 
+def open_clip_of(family):
+    """A family's text side as open_clip's configuration of it has it, smaller."""
+    from open_clip.coca_model import CoCa
+    from open_clip.model import CustomTextCLIP
+
+    vision = dict(image_size=16, patch_size=4, width=16, layers=2, head_width=8)
+    small = dict(context_length=LENGTH, vocab_size=VOCABULARY, width=16, heads=2, layers=2)
+    if family == "coca":
+        # A row of ids is as long as the context; a class token takes the place of the last one.
+        text = small | dict(context_length=LENGTH, embed_cls=True, output_tokens=True)
+        return Text(CoCa(12, small | dict(attn_pooler_heads=2), text, vision | dict(attentional_pool=True, attn_pooler_heads=2)))
+    if family == "metaclip":
+        return Text(CustomTextCLIP(12, vision, small, quick_gelu=True))
+    if family == "siglip2":
+        text = small | dict(no_causal_mask=True, proj_bias=True, pool_type="last", norm_kwargs=dict(eps=1e-6),
+                            act_kwargs=dict(approximate="tanh"))
+        return Text(CustomTextCLIP(12, vision, text, init_logit_bias=-10))
+    return Text(CustomTextCLIP(12, vision, small | dict(no_causal_mask=family == "mobileclip_s1")))  # EVA's, MobileCLIP's
+
+
 class TransformersText(nn.Module):
     def __init__(self, model, field):
         super().__init__()
@@ -69,6 +90,32 @@ def transformers_siglip(attention="eager"):
     return TransformersText(SiglipTextModel(config), "pooler_output")
 
 
+def transformers_metaclip2():
+    from transformers import MetaClip2TextConfig, MetaClip2TextModelWithProjection
+
+    config = MetaClip2TextConfig(vocab_size=VOCABULARY, hidden_size=16, intermediate_size=24, projection_dim=12, num_hidden_layers=2,
+                                 num_attention_heads=2, max_position_embeddings=LENGTH, eos_token_id=VOCABULARY - 1)
+    return TransformersText(MetaClip2TextModelWithProjection(config), "text_embeds")
+
+
+def transformers_siglip2():
+    from transformers import Siglip2TextConfig, Siglip2TextModel
+
+    config = Siglip2TextConfig(vocab_size=VOCABULARY, hidden_size=16, intermediate_size=24, num_hidden_layers=2, num_attention_heads=2,
+                               max_position_embeddings=LENGTH, projection_size=12)
+    return TransformersText(Siglip2TextModel(config), "pooler_output")
+
+
+FAMILIES = {
+    **{f"open_clip_{family}": (open_clip_of, dict(family=family))
+       for family in ("coca", "metaclip", "eva", "mobileclip_s1", "mobileclip_b", "siglip2")},
+    "open_clip": (open_clip, {}), "open_clip_siglip": (open_clip, dict(siglip=True)), "transformers_clip": (transformers_clip, {}),
+    "transformers_siglip": (transformers_siglip, {}), "transformers_metaclip2": (transformers_metaclip2, {}),
+    "transformers_siglip2": (transformers_siglip2, {}),
+}
+ALL = {f"{name}_{suffix}": (build, options, form) for name, (build, options) in FAMILIES.items()
+       for suffix, form in (("trace", "trace"), ("pt2", "export"))}
+
 TOWERS = {
     "open_clip_trace": (open_clip, {}, "trace"),
     "open_clip_pt2": (open_clip, {}, "export"),
@@ -93,14 +140,14 @@ def texts(seed):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=pathlib.Path, default=DATA)
+    parser.add_argument("--all", type=pathlib.Path, metavar="DIR")
     parser.add_argument("--only")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    for seed, (name, (build, options, form)) in enumerate(TOWERS.items()):
+    for seed, (name, (build, options, form)) in enumerate((ALL if arguments.all else TOWERS).items()):
         if arguments.only not in (None, name):
             continue
-        folder = arguments.out / name
+        folder = (arguments.all or DATA) / name
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         torch.manual_seed(seed)
