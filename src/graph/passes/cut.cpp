@@ -41,10 +41,15 @@ class Seam {
     }
     const auto fact = line_.facts.find(value);
     if (fact == line_.facts.end()) return value;
+    // What makes a tensor like another one takes its type too.
+    const auto is_alike = [&](const Value* other) {
+      const auto& of_other = line_.facts.at(other);
+      return of_other.sizes == fact->second.sizes && (is_aten(node, "size") || of_other.dtype == fact->second.dtype);
+    };
     for (const Value* input : inputs_) {
-      if (line_.facts.at(input).sizes == fact->second.sizes) return input;
+      if (is_alike(input)) return input;
     }
-    return line_.facts.at(line_.input()).sizes == fact->second.sizes ? line_.input() : value;
+    return is_alike(line_.input()) ? line_.input() : value;
   }
 
   /// The sizes of a tensor [B, ...] outside the piece, which no input has, if a node asks for them: all but the first
