@@ -63,18 +63,18 @@ struct Bundle {
   std::filesystem::path folder;  ///< where its manifest.json is; empty for a bare export
   std::filesystem::path vision;  ///< the export
   Preprocessing preprocessing;
-  std::vector<std::string> labels;  ///< names of the output's entries; may be empty
-  std::optional<PatchGrid> grid;    ///< the patch grid the model should turn out to have
+  std::vector<std::string> labels;      ///< names of the output's entries; may be empty
+  std::optional<PatchGrid> grid;        ///< the patch grid the model should turn out to have
   std::optional<at::ScalarType> dtype;  ///< what to load it in; empty: as its weights are
-  bool takes_words = false;         ///< its manifest has an object `text`
+  bool takes_words = false;             ///< its manifest has an object `text`
   /// Array [C, d], an embedding for each label: what a zero-shot classifier compares an output of width d with. Empty
   /// where the labels are those of the output's own entries.
   std::filesystem::path label_embeddings;
-  std::optional<double> scale;            ///< logits are scale * similarity + bias, where the model has one
-  double bias = 0;                        ///< a SigLIP's
-  std::filesystem::path empty_embedding;  ///< embedding of the empty prompt; empty where there is none
+  std::optional<double> scale;              ///< logits are scale * similarity + bias, where the model has one
+  double bias = 0;                          ///< a SigLIP's
+  std::filesystem::path empty_embedding;    ///< embedding of the empty prompt; empty where there is none
   std::optional<OutputCheck> output_check;  ///< what it must give (`verify`)
-  std::string kind;                       ///< "classifier", "embedding", "clip" or "siglip"; empty where nothing says
+  std::string kind;                         ///< "classifier", "embedding", "clip" or "siglip"; empty where nothing says
 
   /// Reads a folder with a manifest.json, or takes a bare export with default preprocessing and no labels. Throws
   /// `ModelError` for a manifest that is malformed, of an unknown schema version, or names a file outside its folder.

@@ -26,6 +26,6 @@
 #include <legrad/sweep.h>
 #include <legrad/target.h>
 #include <legrad/text_tower.h>
-#include <legrad/version.h>
 #include <legrad/verify.h>
+#include <legrad/version.h>
 #include <legrad/vit.h>

@@ -52,8 +52,8 @@ Geometry geometry(ImageSize picture, ImageSize model, const Preprocessing& prepr
     }
   }
   if (!(preprocessing.crop > 0 && preprocessing.crop <= 1) || preprocessing.fill < 0 || preprocessing.fill > 255) {
-    throw InputError(c10::str("preprocess: expected a crop in (0, 1] and a fill from 0 to 255, got ", preprocessing.crop,
-                              " and ", preprocessing.fill));
+    throw InputError(c10::str("preprocess: expected a crop in (0, 1] and a fill from 0 to 255, got ",
+                              preprocessing.crop, " and ", preprocessing.fill));
   }
   switch (preprocessing.resize) {
     case Preprocessing::Resize::kSquash:

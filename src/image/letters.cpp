@@ -22,7 +22,7 @@ using Face = std::unique_ptr<PangoFontDescription, FreedBy<pango_font_descriptio
 using Options = std::unique_ptr<cairo_font_options_t, FreedBy<cairo_font_options_destroy>>;
 using Surface = std::unique_ptr<cairo_surface_t, FreedBy<cairo_surface_destroy>>;
 using Pen = std::unique_ptr<cairo_t, FreedBy<cairo_destroy>>;
-using Letters = std::unique_ptr<char, FreedBy<g_free>>;
+using Bytes = std::unique_ptr<char, FreedBy<g_free>>;
 
 // What a figure has room for; a prompt may be far longer.
 constexpr size_t kMostBytes = 2000;
@@ -30,7 +30,7 @@ constexpr size_t kMostLines = 8;
 
 /// What can be drawn on one line: UTF-8, whatever the bytes were, with a blank for each control character.
 std::string drawable(const std::string& text) {
-  const Letters valid(g_utf8_make_valid(text.data(), static_cast<gssize>(std::min(text.size(), kMostBytes))));
+  const Bytes valid(g_utf8_make_valid(text.data(), static_cast<gssize>(std::min(text.size(), kMostBytes))));
   std::string result(valid.get());
   std::replace_if(
       result.begin(), result.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, ' ');
@@ -68,8 +68,9 @@ Layout laid_out(const std::string& text, const Font& font) {
   return layout;
 }
 
-/// The line alone on nothing, premultiplied BGRA of the machine's byte order, and what it covers of the canvas.
-void paint(cv::Mat& large, PangoLayout* layout, cv::Point start, const cv::Scalar& colour) {
+/// Draws the line on a transparent canvas of cairo's pixels: alpha, red, green and blue from a word's highest byte down,
+/// colours times alpha.
+void paint(cv::Mat& clear, PangoLayout* layout, cv::Point start, const cv::Scalar& colour) {
   const Surface surface(cairo_image_surface_create_for_data(large.data, CAIRO_FORMAT_ARGB32, large.cols, large.rows,
                                                             static_cast<int>(large.step)));
   const Pen pen(cairo_create(surface.get()));
@@ -99,7 +100,7 @@ void put_text(cv::Mat& canvas, const std::string& text, cv::Point start, const F
   paint(line, layout.get(), start - visible.tl(), font.colour);
   for (int y = 0; y < visible.height; ++y) {
     for (int x = 0; x < visible.width; ++x) {
-      const uint32_t over = line.at<uint32_t>(y, x);  // alpha, red, green, blue from the highest byte down
+      const auto over = line.at<uint32_t>(y, x);
       auto& pixel = canvas.at<cv::Vec3b>(visible.y + y, visible.x + x);
       for (int c = 0; c < 3; ++c) {
         const double under = pixel[c] * (1 - (over >> 24) / 255.0);

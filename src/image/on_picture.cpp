@@ -31,7 +31,8 @@ at::Tensor on_picture(const at::Tensor& maps, ImageSize picture, ImageSize size,
   const image::Geometry geometry = image::geometry(picture, size, preprocessing);
   if (geometry.top < 0 || geometry.left < 0) {
     const auto whole = resized(maps, {size.height, size.width});
-    const auto part = whole.narrow(-2, -geometry.top, geometry.resized.height).narrow(-1, -geometry.left, geometry.resized.width);
+    const auto part =
+        whole.narrow(-2, -geometry.top, geometry.resized.height).narrow(-1, -geometry.left, geometry.resized.width);
     return resized(part, {picture.height, picture.width});
   }
   const Span rows = seen(picture.height, geometry.resized.height, geometry.top, size.height);

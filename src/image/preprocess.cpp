@@ -41,7 +41,8 @@ at::Tensor preprocess(const at::Tensor& image, ImageSize size, const Preprocessi
   // Where the part begins before the picture it is padded, elsewhere cut.
   const auto below = size.height - geometry.resized.height + geometry.top;
   const auto behind = size.width - geometry.resized.width + geometry.left;
-  const at::Tensor seen = at::constant_pad_nd(whole, {-geometry.left, behind, -geometry.top, below}, preprocessing.fill);
+  const at::Tensor seen =
+      at::constant_pad_nd(whole, {-geometry.left, behind, -geometry.top, below}, preprocessing.fill);
   return ((seen / 255 - per_channel(preprocessing.mean)) / per_channel(preprocessing.std)).contiguous();
 }
 

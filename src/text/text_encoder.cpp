@@ -100,8 +100,8 @@ Verified TextEncoder::verify() const {
   for (const auto& check : manifest_.checks) {
     if (check.embedding.empty()) continue;
     any = true;
-    const double off = model::difference(encode({check.prompt}).vectors[0].to(at::kDouble),
-                                         at::tensor(check.embedding, at::kDouble));
+    const double off =
+        model::difference(encode({check.prompt}).vectors[0].to(at::kDouble), at::tensor(check.embedding, at::kDouble));
     if (!(off <= verified.allowed)) {  // true for NaN
       throw ModelError(c10::str("the embedding of the manifest's check prompt '", check.prompt, "' is off by ", off,
                                 " of the one that its home gave, where ", verified.allowed,
@@ -110,7 +110,8 @@ Verified TextEncoder::verify() const {
     }
     verified.difference = std::max(verified.difference, off);
   }
-  if (!any) throw InputError("the manifest's 'text.checks' hold no 'embedding', so there is nothing to hold it against");
+  if (!any)
+    throw InputError("the manifest's 'text.checks' hold no 'embedding', so there is nothing to hold it against");
   return verified;
 }
 

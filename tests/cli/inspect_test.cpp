@@ -58,8 +58,9 @@ TEST_F(Inspect, ReplaysWhatTheModelGaveAtItsHome) {
     EXPECT_TRUE(contains(said, "prompts  20 of 20")) << said;
     EXPECT_TRUE(contains(said, "words    the embeddings")) << said;
   }
-  refuses({"inspect", "--model", LEGRAD_TEST_DATA "/fixtures/open_clip_normalised/model.pt", "--size", "16x16", "--verify"},
-          "nothing to replay");
+  refuses(
+      {"inspect", "--model", LEGRAD_TEST_DATA "/fixtures/open_clip_normalised/model.pt", "--size", "16x16", "--verify"},
+      "nothing to replay");
 }
 
 TEST_F(Inspect, RefusesOptionsOfOthers) {

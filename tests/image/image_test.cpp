@@ -297,7 +297,8 @@ TEST(Preprocess, CropsTheCentreAfterTheShortestEdge) {
 }
 
 TEST(Preprocess, SeesAPartOfTheShortSide) {
-  Preprocessing preprocessing = plain(Preprocessing::Interpolation::kBilinear, Preprocessing::Resize::kShortestEdgeCrop);
+  Preprocessing preprocessing =
+      plain(Preprocessing::Interpolation::kBilinear, Preprocessing::Resize::kShortestEdgeCrop);
   preprocessing.crop = 0.75;  // 12 of 16
   const at::Tensor image = picture(16, 20);
   EXPECT_TRUE(at::equal(bytes_of(preprocess(image, {12, 12}, preprocessing)), image.narrow(0, 2, 12).narrow(1, 4, 12)));

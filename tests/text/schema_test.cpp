@@ -57,7 +57,8 @@ bool is_valid(const json& rules, const json& value) {
     if (!within(rules, value, "minimum", "maximum", true)) return false;
     if (!within(rules, value, "exclusiveMinimum", "exclusiveMaximum", false)) return false;
   }
-  if (rules.contains("pattern") && !std::regex_search(value.get<std::string>(), std::regex(std::string(rules["pattern"]))))
+  if (rules.contains("pattern") &&
+      !std::regex_search(value.get<std::string>(), std::regex(std::string(rules["pattern"]))))
     return false;
   if (value.is_array() && rules.contains("items")) {
     if (!within(rules, static_cast<double>(value.size()), "minItems", "maxItems", true)) return false;
@@ -79,7 +80,8 @@ std::vector<json> refused_by(const json& rules) {
   if (rules.contains("const")) return {99, "x"};
   if (rules.contains("enum")) return {"no such word", 3};
   const std::string type = rules["type"];
-  std::vector<json> values = {type == "string" ? json(3) : json("x"), type == "object" ? json::array() : json::object()};
+  std::vector<json> values = {type == "string" ? json(3) : json("x"),
+                              type == "object" ? json::array() : json::object()};
   const auto outside = [&](const char* bound, double step) {
     if (!rules.contains(bound)) return;
     if (type == "integer") {
@@ -182,10 +184,10 @@ TEST_F(SchemaTest, RefusesWhatIsNotRead) {
 }
 
 TEST_F(SchemaTest, NamesWhatMustBeThere) {
-  for (const char* required : {"/schema_version", "/vision", "/check/seed", "/check/output", "/text/tokenizer",
-                               "/text/tokenizer/kind", "/text/tokenizer/file", "/text/clean", "/text/lower", "/text/length",
-                               "/text/pad", "/text/special/tokens", "/text/special/found_in", "/text/checks/0/prompt",
-                               "/text/checks/0/ids"}) {
+  for (const char* required :
+       {"/schema_version", "/vision", "/check/seed", "/check/output", "/text/tokenizer", "/text/tokenizer/kind",
+        "/text/tokenizer/file", "/text/clean", "/text/lower", "/text/length", "/text/pad", "/text/special/tokens",
+        "/text/special/found_in", "/text/checks/0/prompt", "/text/checks/0/ids"}) {
     const Path at(required);
     auto without = everything_;
     without[at.parent_pointer()].erase(at.back());
@@ -199,7 +201,8 @@ TEST_F(SchemaTest, KnowsEveryFieldThatIsRead) {
   std::set<std::string> listed;
   for_each_field(schema_, Path(), [&](const Path& at, const json&) { listed.insert(at.back()); });
   std::set<std::string> read;
-  const std::regex asked(R"re((?:has|string|integer|boolean|number|numbers|strings|sizes|integers|object|objects)\("(\w+)")re");
+  const std::regex asked(
+      R"re((?:has|string|integer|boolean|number|numbers|strings|sizes|integers|object|objects)\("(\w+)")re");
   for (const char* file : {"src/io/manifest.cpp", "src/text/text_manifest.cpp"}) {
     const std::string source = contents(kSource / file);
     for (std::sregex_iterator match(source.begin(), source.end(), asked), end; match != end; ++match)

@@ -42,7 +42,8 @@ std::string sentence(const char* what, const Verified& verified) {
 /// Replays what the manifest says that the model gave at its home, a line each.
 void replay(const Bundle& bundle, const Vit& vit, const LoadOptions& load) {
   if (!bundle.output_check && !bundle.takes_words) {
-    throw InputError("the manifest of model '" + bundle.name + "' has nothing to replay: no 'check', and no 'text.checks'");
+    throw InputError("the manifest of model '" + bundle.name +
+                     "' has nothing to replay: no 'check', and no 'text.checks'");
   }
   if (bundle.output_check) std::cout << sentence("image    the output is its home's", verify(bundle, vit));
   if (!bundle.takes_words) return;

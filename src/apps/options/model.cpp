@@ -40,7 +40,8 @@ void add_model_options(CLI::App& command, ModelOptions& options) {
       ->option_text("NAME")
       ->capture_default_str()
       ->group(kGroup);
-  command.add_option("--dtype", options.dtype, "float32, bfloat16, float16 or float64 [the manifest's, else the file's]")
+  command
+      .add_option("--dtype", options.dtype, "float32, bfloat16, float16 or float64 [the manifest's, else the file's]")
       ->option_text("NAME")
       ->group(kGroup);
   command.add_option("--threads", options.threads, "CPU threads [all cores]")
