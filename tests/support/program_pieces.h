@@ -27,7 +27,7 @@ class ProgramPieces : public Pieces {
         nodes_(graph_.at("graph").at("nodes")),
         streams_(std::move(streams)) {
     for (const auto& spec : graph_.at("signature").at("input_specs")) {
-      const auto& [kind, value] = *spec.items().begin();
+      const auto [kind, value] = only_member(spec);
       if (kind == "user_input") {
         images_ = value.at("arg").at("as_tensor").at("name");
       } else {
@@ -163,8 +163,13 @@ class ProgramPieces : public Pieces {
     return stack;
   }
 
+  static std::pair<const std::string&, const json&> only_member(const json& object) {
+    const auto first = object.begin();
+    return {first.key(), first.value()};
+  }
+
   IValue argument(const json& tagged, const c10::TypePtr& type) {
-    const auto& [kind, value] = *tagged.items().begin();
+    const auto [kind, value] = only_member(tagged);
     if (kind == "as_none") return {};
     if (kind == "as_tensor") return values_.at(value.at("name"));
     if (kind == "as_int")
@@ -195,7 +200,7 @@ class ProgramPieces : public Pieces {
   void define(const json& node, const std::vector<IValue>& results) {
     const auto& outputs = node.at("outputs");
     for (size_t i = 0; i < outputs.size(); ++i) {
-      const auto& [kind, value] = *outputs[i].items().begin();
+      const auto [kind, value] = only_member(outputs[i]);
       values_[value.at(kind == "as_tensor" ? "name" : "as_name")] = results.at(i);
     }
   }
