@@ -45,7 +45,8 @@ struct Seen {
 };
 
 /// Loads a bundle's model, for images of `options.input_size`, else of the size that the manifest says, else of the
-/// file's own; likewise in `options.dtype`. Throws as `Vit::load`, and `ModelError` where the manifest does not fit the model.
+/// file's own; likewise in `options.dtype`. Throws as `Vit::load`, and `ModelError` where the manifest does not fit the
+/// model.
 Vit load_model(const Bundle& bundle, LoadOptions options = {});
 
 /// A model with its names and the methods that explain it: images in; maps, scores and names out. Immutable: copies are

@@ -270,6 +270,26 @@ TEST_F(ExplainerTest, LoadsInTheTypeAskedForElseTheManifests) {
   EXPECT_EQ(load_model(bundle_, {.dtype = at::kBFloat16}).structure().dtype, at::kBFloat16);
 }
 
+TEST_F(ExplainerTest, ExplainsAnArchiveOfHalfPrecisionAsItsTwinInFull) {
+  TinyVit half{.dtype = at::kHalf};
+  half.fill(4);
+  TinyVit twin = half;  // the same numbers, written as float32
+  for (auto& [name, weight] : twin.weights) weight = weight.to(at::kFloat);
+  const testing::TemporaryFolder folder;
+  half.save(folder / "half.pt");
+  twin.save(folder / "twin.pt");
+  folder.write("manifest.json", R"({"schema_version": 1, "vision": "half.pt", "dtype": "float32"})");
+
+  const auto in_full = Explainer::load(folder.path());
+  EXPECT_EQ(in_full.vit().structure().dtype, at::kFloat);
+  const TargetChoice choice{.classes = {"1", "3"}};
+  const Seen seen = in_full.explain(images_, choice);
+  const Seen expected = Explainer::load(folder / "twin.pt").explain(images_, choice);
+  EXPECT_TRUE(at::equal(seen.output, expected.output));
+  EXPECT_TRUE(at::equal(seen.maps[0], expected.maps[0]));
+  EXPECT_EQ(Explainer::load(folder / "half.pt").vit().structure().dtype, at::kHalf);
+}
+
 TEST_F(ExplainerTest, RefusesWhatDoesNotFitTheModel) {
   EXPECT_TRUE(contains(message_of<InputError>([&] { (void)explainer({.methods = "rolout"}); }), "rollout"));
   EXPECT_TRUE(contains(message_of<InputError>([&] { (void)explainer({.methods = "legrad/layers=9"}); }), "layers"));

@@ -138,9 +138,8 @@ class Export(unittest.TestCase):
         """The paper's models are told by names and tags that open_clip has."""
         text = (ROOT / "docs/exporting.md").read_text()
         named = re.findall(r"--from open_clip --name (\S+) --pretrained (\S+)", text)
-        self.assertGreaterEqual(len(named), 7)
-        for name, tag in [*named, ("ViT-L-14-quickgelu", "openai"), ("ViT-B-16-quickgelu", "metaclip_400m"),
-                          ("ViT-L-14-quickgelu", "metaclip_400m"), ("ViT-B-16", "laion400m_e32")]:
+        self.assertGreaterEqual(len(named), 12)
+        for name, tag in named:
             self.assertIn(tag, open_clip.list_pretrained_tags_by_model(name), name)
 
     def test_checkpoint_and_labels(self):

@@ -27,10 +27,10 @@ struct PictureGrid {
   std::vector<Row> rows;
 };
 
-/// Draws grids below each other on white; pictures keep their size, text goes with the size of the first one. Text
-/// of any script is drawn with the fonts of the machine, a letter that none of them has as a box. Returns RGB bytes [H, W, 3]. Throws `InputError` for a picture of another shape or
-/// dtype, a row with more cells than columns, a figure without a picture or with more than 2^27 pixels, and a machine
-/// without a font.
+/// Draws grids below each other on white; pictures keep their size, text goes with the size of the first one. Text of
+/// any script is drawn with the fonts of the machine, a letter that none of them has as a box. Returns RGB bytes
+/// [H, W, 3]. Throws `InputError` for a picture of another shape or dtype, a row with more cells than columns, a figure
+/// without a picture or with more than 2^27 pixels, and a machine without a font.
 at::Tensor draw(const std::vector<PictureGrid>& grids);
 
 /// RGB bytes [H, W, 3] scaled so that the longer side has `side` pixels. Throws `InputError`.

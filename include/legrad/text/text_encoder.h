@@ -27,9 +27,9 @@ struct EmbeddedPrompts {
 class TextEncoder {
  public:
   /// Reads the tokenizer, sees that it makes the tokens that the manifest says, and loads the text tower, for which
-  /// `options.output` and its place mean nothing, in `options.dtype`, else the manifest's, else the file's own. A manifest that names no text tower means that the vision file holds
-  /// both. Throws `ModelError` for a bundle that takes no words, and for a tokenizer and a tower that do not belong
-  /// together.
+  /// `options.output` and its place mean nothing, in `options.dtype`, else the manifest's, else the file's own. A
+  /// manifest that names no text tower means that the vision file holds both. Throws `ModelError` for a bundle that
+  /// takes no words, and for a tokenizer and a tower that do not belong together.
   static TextEncoder load(const Bundle& bundle, const LoadOptions& options = {});
 
   /// Embeds prompts, UTF-8. With templates, as in "a photo of a {}", each prompt's vector is the mean of its vectors in
