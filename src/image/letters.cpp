@@ -71,8 +71,8 @@ Layout laid_out(const std::string& text, const Font& font) {
 /// Draws the line on a transparent canvas of cairo's pixels: alpha, red, green and blue from a word's highest byte down,
 /// colours times alpha.
 void paint(cv::Mat& clear, PangoLayout* layout, cv::Point start, const cv::Scalar& colour) {
-  const Surface surface(cairo_image_surface_create_for_data(large.data, CAIRO_FORMAT_ARGB32, large.cols, large.rows,
-                                                            static_cast<int>(large.step)));
+  const Surface surface(cairo_image_surface_create_for_data(clear.data, CAIRO_FORMAT_ARGB32, clear.cols, clear.rows,
+                                                            static_cast<int>(clear.step)));
   const Pen pen(cairo_create(surface.get()));
   cairo_set_source_rgb(pen.get(), colour[0] / 255, colour[1] / 255, colour[2] / 255);
   cairo_move_to(pen.get(), start.x, start.y);
