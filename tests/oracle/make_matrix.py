@@ -37,7 +37,8 @@ def rows(pt2):
                      "open_clip_coca", "transformers_clip_sdpa", "transformers_vit_eager", "transformers_siglip", "own_mask",
                      "timm_parallel_things", "timm_differential", "transformers_yolos_sdpa", "own_encoder_pre_norm",
                      "own_encoder_post_norm"):
-            exported[f"{name}_pt2_decomposed"] = dataclasses.replace(found[name], form="export, decomposed", size_needed=False)
+            row = found.get(f"{name}_pt2", found[name])
+            exported[f"{name}_pt2_decomposed"] = dataclasses.replace(row, form="export, decomposed", size_needed=False)
         for name in ("timm_cls_trace", "timm_eva02", "timm_dinov3", "transformers_clip_sdpa", "transformers_dinov3_sdpa",
                      "timm_parallel_things", "transformers_yolos_sdpa", "own_encoder_pre_norm"):
             exported[f"{name}_pt2_grad"] = dataclasses.replace(found[name], form="export, with gradients", size_needed=False)

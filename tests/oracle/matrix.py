@@ -398,8 +398,10 @@ ROWS = {
     "timm_parallel_things_unfused": Entry(make(unfused, timm_parallel_things), "timm", "trace", seed=60),
     # Its lambdas are computed in float32, and a trace adds its numbers to them as tensors.
     "timm_differential": Entry(timm_differential, "timm", "trace", seed=60, dtype=torch.float32),
+    "timm_differential_pt2": Entry(timm_differential, "timm", "export", seed=60),
     "timm_differential_script": Entry(timm_differential, "timm", "script", seed=60),
     "timm_differential_attention": Entry(timm_differential_attention, "timm", "trace", seed=61, dtype=torch.float32),
+    "timm_differential_attention_pt2": Entry(timm_differential_attention, "timm", "export", seed=61),
     "timm_layer_scale": Entry(make(timm_vit, heads=4, init_values=1.0), "timm", "script+freeze", seed=24),
     "timm_rms_norm": Entry(timm_rms_norm, "timm", "trace", seed=25),
     "timm_pre_norm": Entry(make(timm_vit, pre_norm=True), "timm", "trace", seed=25),
@@ -470,9 +472,8 @@ ROWS = {
     "own_grouped_repeated": Entry(make(own, "repeated", key_heads=2), "own", "trace", seed=51),
     # torch.export writes `with torch.no_grad()` and `with torch.autocast` as graphs within the graph.
     "own_wrapped": Entry(make(own, "wrapped"), "own", "export, with gradients", seed=58),
-    **{f"own_encoder_{order}": Entry(make(own_encoder, norm_first=order == "pre_norm"), "own", "trace", seed=58)
-       for order in ("pre_norm", "post_norm")},
-    "refused_encoder_script": Entry(make(own_encoder, norm_first=True), "own", "script", seed=58, refusal="nested_tensor"),
+    **{f"own_encoder_{order}{suffix}": Entry(make(own_encoder, norm_first=order == "pre_norm"), "own", form, seed=58)
+       for order in ("pre_norm", "post_norm") for form, suffix in (("trace", ""), ("script", "_script"))},
     "own_encoder_gelu": Entry(make(own_encoder, norm_first=True, activation="gelu"), "own", "trace", seed=59),
     "own_segmentation": Entry(own_segmentation, "own", "trace", seed=55),
     "own_one_row": Entry(own_one_row, "own", "trace", seed=56),

@@ -59,6 +59,24 @@ def hooks(modules, hook):
             handle.remove()
 
 
+@contextlib.contextmanager
+def attention_maps():
+    """As `materialised`, with the maps of models that spell attention out and have no other way."""
+    stock = nn.functional.softmax
+    with materialised() as maps:
+        def softmax(*args, **kwargs):
+            result = stock(*args, **kwargs)
+            if result.dim() == 4:  # [B, h, M, N], no probabilities of classes
+                maps.append(result)
+            return result
+
+        nn.functional.softmax = softmax
+        try:
+            yield maps
+        finally:
+            nn.functional.softmax = stock
+
+
 def lists_of_blocks(model, length):
     """Lists of that many modules, each of which gives tokens of one shape, the longest way in first."""
     for module in model.modules():
@@ -79,7 +97,7 @@ class Oracle:
             with hooks(blocks, lambda at, result: tokens.__setitem__(at, tensor_of(result))), torch.no_grad():
                 output = self.forward(self.images)
             shapes = {tuple(t.shape) for t in tokens.values()}
-            if len(tokens) != len(blocks) or len(shapes) != 1:
+            if len(tokens) != len(blocks) or len(shapes) != 1 or tokens[0].dim() != 3:  # a stem's maps of features
                 continue
             other = tokens[0] + 1
             with hooks(blocks[-1:], lambda _, result: put_in_place(result, other)), torch.no_grad():
@@ -89,7 +107,7 @@ class Oracle:
 
     def run(self):
         tokens = {}
-        with hooks(self.blocks, lambda at, result: tokens.__setitem__(at, tensor_of(result))), materialised() as maps:
+        with hooks(self.blocks, lambda at, result: tokens.__setitem__(at, tensor_of(result))), attention_maps() as maps:
             output = self.forward(self.images)
         return [tokens[at] for at in range(len(self.blocks))], maps, output
 
@@ -103,7 +121,7 @@ class Oracle:
         per_block = len(maps) // count if self.structure["readout"] != "pooler" else (len(maps) - 1) // count
         total = 0
         for at in range(count):
-            with hooks(self.blocks[-1:], lambda _, result: put_in_place(result, tokens[at])), materialised() as again:
+            with hooks(self.blocks[-1:], lambda _, result: put_in_place(result, tokens[at])), attention_maps() as again:
                 score = self.forward(self.images)[:, CLASS].sum()
             if self.structure["readout"] == "pooler":
                 explained = [again[-1]]

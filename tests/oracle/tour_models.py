@@ -136,6 +136,7 @@ def first_token(result):
     return result.last_hidden_state[:, 0]
 
 
+EAGER = dict(attn_implementation="eager")  # these have no other
 # name of the stop: (model, config, options, what to take of the result; None: the result as it is)
 TRANSFORMERS = {
     "ViT": ("ViTForImageClassification", "ViTConfig", dict(num_labels=CLASSES), None),
@@ -157,12 +158,12 @@ TRANSFORMERS = {
     "AltCLIP vision": ("AltCLIPVisionModel", "AltCLIPVisionConfig", {}, None),
     "ChineseCLIP vision": ("ChineseCLIPVisionModel", "ChineseCLIPVisionConfig", {}, None),
     "CLIPSeg vision": ("CLIPSegVisionModel", "CLIPSegVisionConfig", {}, None),
-    "BLIP vision": ("BlipVisionModel", "BlipVisionConfig", {}, None),
+    "BLIP vision": ("BlipVisionModel", "BlipVisionConfig", EAGER, None),
     "BLIP-2 vision": ("Blip2VisionModel", "Blip2VisionConfig", {}, None),
     "InstructBLIP vision": ("InstructBlipVisionModel", "InstructBlipVisionConfig", {}, None),
     "AIMv2": ("Aimv2VisionModel", "Aimv2VisionConfig", dict(use_head=True, is_native=False), None),
-    "GIT vision": ("GitVisionModel", "GitVisionConfig", {}, first_token),
-    "GroupViT vision": ("GroupViTVisionModel", "GroupViTVisionConfig", {}, None),
+    "GIT vision": ("GitVisionModel", "GitVisionConfig", EAGER, first_token),
+    "GroupViT vision": ("GroupViTVisionModel", "GroupViTVisionConfig", EAGER, None),
     "I-JEPA": ("IJepaForImageClassification", "IJepaConfig", dict(num_labels=CLASSES), None),
     "ViT MSN": ("ViTMSNForImageClassification", "ViTMSNConfig", dict(num_labels=CLASSES), None),
     "MLCD": ("MLCDVisionModel", "MLCDVisionConfig", dict(num_key_value_groups=1), None),
@@ -171,10 +172,10 @@ TRANSFORMERS = {
     "InternVL vision": ("InternVLVisionModel", "InternVLVisionConfig", dict(image_size=[64, 64], patch_size=[16, 16]), mean_of_tokens),
     "Janus vision": ("JanusVisionModel", "JanusVisionConfig", {}, None),
     "YOLOS": ("YolosModel", "YolosConfig", dict(image_size=[64, 64], num_detection_tokens=5), None),
-    "ViTPose backbone": ("VitPoseBackbone", "VitPoseBackboneConfig", dict(image_size=[64, 64], patch_size=[16, 16]), None),
-    "X-CLIP vision": ("XCLIPVisionModel", "XCLIPVisionConfig", dict(mit_hidden_size=WIDTH), None),
+    "ViTPose backbone": ("VitPoseBackbone", "VitPoseBackboneConfig", dict(image_size=[64, 64], patch_size=[16, 16]),
+                         lambda result: result.feature_maps[0].mean(dim=1)),
+    "X-CLIP vision": ("XCLIPVisionModel", "XCLIPVisionConfig", dict(mit_hidden_size=WIDTH, num_frames=1), None),
     "Pixtral vision": ("PixtralVisionModel", "PixtralVisionConfig", {}, mean_of_tokens),
-    "Gemma 4 vision": ("Gemma4VisionModel", "Gemma4VisionConfig", {}, None),
     "Step 3 vision": ("Step3p7VisionModel", "Step3p7VisionConfig", {}, mean_of_tokens),
     "Phi-4 vision": ("Phi4MultimodalVisionModel", "Phi4MultimodalVisionConfig", {}, None),
     "TIPSv2 vision": ("Tipsv2VisionModel", "Tipsv2VisionConfig", {}, None),
@@ -184,6 +185,32 @@ TRANSFORMERS = {
     "PVT": ("PvtForImageClassification", "PvtConfig", None, None),
     "CvT": ("CvtForImageClassification", "CvtConfig", None, None),
 }
+
+
+class GemmaTower(nn.Module):
+    """Gemma 4's tower takes patches and their places; this takes images, cuts them, and reads the mean of what is pooled."""
+
+    def __init__(self):
+        super().__init__()
+        self.tower = transformers_model("Gemma4VisionModel", "Gemma4VisionConfig", sizes(
+            num_key_value_heads=HEADS, head_dim=WIDTH // HEADS, global_head_dim=WIDTH // HEADS, pooling_kernel_size=2,
+            position_embedding_size=8))
+        self.register_buffer("places", torch.cartesian_prod(torch.arange(4), torch.arange(4)).flip(1)[None], persistent=False)
+
+    def forward(self, images):
+        b = images.shape[0]
+        patches = images.unflatten(2, (4, 16)).unflatten(4, (4, 16)).permute(0, 2, 4, 3, 5, 1).flatten(3).flatten(1, 2)
+        pooled = self.tower(patches, self.places.expand(b, -1, -1)).last_hidden_state
+        return pooled.reshape(b, -1, WIDTH).mean(dim=1)
+
+
+def without_causal_flags(model):
+    """Phi-4's attention says that it is causal, and is so where no mask is given; exports have the mask, which is of ones."""
+    for module in model.modules():
+        if hasattr(module, "is_causal"):
+            module.is_causal = False
+
+
 OUTPUTS = first_of("logits", "image_embeds", "pooler_output", "last_hidden_state")
 
 
@@ -208,7 +235,9 @@ def transformers_stops():
         if options is None and ("CLIP" in name or "Siglip" in name):
             side = 64
         yield "transformers " + title, Stop(
-            "transformers", name, build, (side, side), output=(lambda result: result) if take else OUTPUTS)
+            "transformers", name, build, (side, side), output=(lambda result: result) if take else OUTPUTS,
+            for_oracle=without_causal_flags)
+    yield "transformers Gemma 4 vision", Stop("transformers", "Gemma4VisionModel", lambda: GemmaTower().eval(), (64, 64))
 
 
 # open_clip and torchvision

@@ -185,6 +185,11 @@ bool draws_random_numbers(const Node* node) {
   return handle && handle->hasTag(at::Tag::nondeterministic_seeded);
 }
 
+bool is_for_nested_tensors(const Node* node) {
+  return is_aten(node, "_nested_tensor_from_mask") || is_aten(node, "_nested_tensor_from_mask_left_aligned") ||
+         is_aten(node, "to_padded_tensor");
+}
+
 void check_allowed(const Node* node) {
   const auto kind = node->kind();
   const std::string_view name = kind.toUnqualString();
@@ -216,8 +221,8 @@ void check_allowed(const Node* node) {
   const auto* found = node->maybeOperator();
   if (!found) refuse(node, "this LibTorch does not know it", Reason::kNotAllowed);
   const auto& schema = found->schema();
-  // It may stand in a branch that is taken in training alone, as a script of a model in eval mode holds them.
-  if (draws_random_numbers(node)) return;
+  // They may stand in branches that are not taken: of a script of a model in eval mode, and of one without padding.
+  if (draws_random_numbers(node) || is_for_nested_tensors(node)) return;
   if (!is_allowed_name(name)) {
     refuse(node, "it is not among the operators that vision transformers are known to need", Reason::kNotAllowed);
   }

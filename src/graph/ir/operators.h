@@ -21,8 +21,8 @@ struct Limits {
 };
 
 /// Throws `ModelError` unless a node is what a model's forward may hold: operators of aten that are on the list
-/// (allowed_names.h), and the arithmetic of sizes around them. Whether one that draws random numbers is met, only a run
-/// tells.
+/// (allowed_names.h), and the arithmetic of sizes around them. Whether one that draws random numbers or is for nested
+/// tensors is met, only a run tells.
 void check_allowed(const Node* node);
 
 /// Checks every node of a graph, those in branches and loops too.
@@ -46,5 +46,9 @@ bool is_dropout(const Node* node);
 
 /// Whether a node draws random numbers in any mode.
 bool draws_random_numbers(const Node* node);
+
+/// Whether a node makes or reads a batch of images whose tokens differ in number, a nested tensor, as torch's own
+/// encoder does for padded batches. A script of it holds them in a branch that images do not take.
+bool is_for_nested_tensors(const Node* node);
 
 }  // namespace legrad::graph

@@ -85,6 +85,12 @@ class Straightener {
               ": it draws random numbers, so its result cannot be explained; export the model in eval mode",
           Reason::kTrainingMode);
     }
+    if (is_for_nested_tensors(node)) {
+      throw ModelError("refused " + describe(node) +
+                           ": it is for batches whose images differ in their number of tokens; export the model "
+                           "without a padding mask",
+                       Reason::kNotAllowed);
+    }
     if (is_aten(node, "append")) return run_append(trace_, node);
     if (node->kind() == prim::TupleConstruct) return run_tuple(trace_, node);
     if (node->kind() == prim::TupleUnpack && run_unpack(trace_, node)) return;

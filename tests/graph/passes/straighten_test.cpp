@@ -130,6 +130,24 @@ graph(%x : Tensor, %train : bool):
   EXPECT_EQ(refused_with(ir, {true}), to_string(Reason::kTrainingMode));
 }
 
+TEST(Straighten, NestedTensorsCountWhereTheyAreMade) {
+  const std::string ir = R"(
+graph(%x : Tensor, %padded : bool):
+  %zero : float = prim::Constant[value=0.]()
+  %none : NoneType = prim::Constant()
+  %y : Tensor = prim::If(%padded)
+    block0():
+      %p : Tensor = aten::to_padded_tensor(%x, %zero, %none)
+      -> (%p)
+    block1():
+      %n : Tensor = aten::neg(%x)
+      -> (%n)
+  return (%y))";
+  const auto x = noise({2, 3});
+  EXPECT_TRUE(close(run(line_of(ir, x, {false}), x), -x));
+  EXPECT_EQ(refused_with(ir, {true}), to_string(Reason::kNotAllowed));
+}
+
 TEST(Straighten, WhatABranchHandsOutMayBeWrittenInto) {
   const std::string ir = R"(
 graph(%x : Tensor, %copy : bool):
