@@ -24,7 +24,8 @@ Geometry padded(ImageSize picture, ImageSize model) {
 
 Geometry cropped(ImageSize picture, ImageSize model, double crop) {
   constexpr double kMaxPixels = 1 << 27;
-  // Rounded as torchvision and timm do: sides down, the crop's offset to even. The addend keeps 223.9999 from being 223.
+  // Rounded as torchvision and timm do: sides down, the crop's offset to even. The addend keeps 223.9999 from being
+  // 223.
   constexpr double kSlack = 1e-6;
   const auto larger = [&](int64_t side) { return std::floor(static_cast<double>(side) / crop + kSlack); };
   const double scale = std::max(larger(model.height) / static_cast<double>(picture.height),

@@ -68,8 +68,8 @@ Layout laid_out(const std::string& text, const Font& font) {
   return layout;
 }
 
-/// Draws the line on a transparent canvas of cairo's pixels: alpha, red, green and blue from a word's highest byte down,
-/// colours times alpha.
+/// Draws the line on a transparent canvas of cairo's pixels: alpha, red, green and blue from a word's highest byte
+/// down, colours times alpha.
 void paint(cv::Mat& clear, PangoLayout* layout, cv::Point start, const cv::Scalar& colour) {
   const Surface surface(cairo_image_surface_create_for_data(clear.data, CAIRO_FORMAT_ARGB32, clear.cols, clear.rows,
                                                             static_cast<int>(clear.step)));

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-/// Text in any script, each letter from a font of the machine that has it, emoji in colour. Throws `InputError` where the
-/// machine has no font at all.
+/// Text in any script, each letter from a font of the machine that has it, emoji in colour. Throws `InputError` where
+/// the machine has no font at all.
 namespace legrad::image {
 
 struct Font {
