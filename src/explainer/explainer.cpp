@@ -22,7 +22,7 @@ at::Tensor empty_embedding(const CorrectionChoice& choice, const Bundle& bundle,
         "embedding, or turn the correction off",
         Reason::kEmptyPromptNeeded);
   }
-  const at::Tensor empty = explainer::checked_embeddings(
+  at::Tensor empty = explainer::checked_embeddings(
       "the empty prompt's embedding", given ? choice.empty_embedding : read_npy(bundle.empty_embedding), width);
   if (empty.size(0) != 1) {
     throw InputError(c10::str("the empty prompt must hold one embedding; it holds ", empty.size(0)));

@@ -100,7 +100,7 @@ void put_text(cv::Mat& canvas, const std::string& text, cv::Point start, const F
   paint(line, layout.get(), start - visible.tl(), font.colour);
   for (int y = 0; y < visible.height; ++y) {
     for (int x = 0; x < visible.width; ++x) {
-      const auto over = line.at<uint32_t>(y, x);
+      const auto over = line.ptr<uint32_t>(y)[x];
       auto& pixel = canvas.at<cv::Vec3b>(visible.y + y, visible.x + x);
       for (int c = 0; c < 3; ++c) {
         const double under = pixel[c] * (1 - (over >> 24) / 255.0);

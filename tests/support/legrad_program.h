@@ -69,7 +69,7 @@ class LegradProgram : public ::testing::Test {
   static Ran runs(const Arguments& arguments) { return run_program(LEGRAD_PROGRAM, arguments); }
 
   static Ran succeeds(const Arguments& arguments) {
-    const Ran ran = runs(arguments);
+    Ran ran = runs(arguments);
     EXPECT_EQ(ran.code, 0) << ran.err;
     EXPECT_EQ(ran.err, "");
     return ran;

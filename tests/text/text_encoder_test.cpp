@@ -80,7 +80,9 @@ TEST(TextEncoder, RefusesWhatIsNoPrompt) {
   EXPECT_TRUE(contains(message_of<InputError>([&] { words.encode({}); }), "no prompt"));
   EXPECT_TRUE(contains(message_of<InputError>([&] { words.encode({"a"}, {"a photo"}); }), "has no place"));
   EXPECT_TRUE(contains(message_of<InputError>([&] { words.encode({"\xff"}); }), "UTF-8"));
-  EXPECT_TRUE(contains(message_of<InputError>([&] { words.encode({std::string(10'000'000, 'a')}); }), "at most"));
+  std::string lengthy;
+  lengthy.resize(10'000'000, 'a');
+  EXPECT_TRUE(contains(message_of<InputError>([&] { words.encode({lengthy}); }), "at most"));
 }
 
 TEST(TextEncoder, IsHeldAgainstTheEmbeddingsOfItsHome) {
