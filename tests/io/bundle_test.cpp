@@ -31,7 +31,7 @@ class BundleTest : public ::testing::Test {
   }
 
   std::string refusal(const std::string& manifest) const {
-    const std::string message = message_of<ModelError>([&] { open(manifest); });
+    std::string message = message_of<ModelError>([&] { open(manifest); });
     EXPECT_TRUE(contains(message, "manifest.json")) << manifest.substr(0, 200);
     EXPECT_LT(message.size(), 400U);
     return message;
