@@ -151,7 +151,7 @@ TEST_F(ImageFile, MissingAndForeignFilesAreRefused) {
   EXPECT_TRUE(contains(message_of<InputError>([&] { read_image("/dev/zero"); }), "no ordinary file"));
   EXPECT_TRUE(contains(refusal("empty.png", ""), "empty"));
   EXPECT_TRUE(contains(refusal("text.png", "this is a text"), "no PNG"));
-  EXPECT_TRUE(contains(refusal("a.gif", "GIF89a\1\0\1\0"), "no PNG"));
+  EXPECT_TRUE(contains(refusal("a.gif", std::string("GIF89a\1\0\1\0", 10)), "no PNG"));
   refusal("P6.ppm", "P6");
   refusal("BM.bmp", "BM");
   refusal("tiff.tif", std::string("II*\0\xff\xff\xff\xff", 8));
