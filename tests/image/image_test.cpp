@@ -27,7 +27,7 @@ at::Tensor picture(int64_t height, int64_t width) {
   return at::stack({y, x, (x + y) / 2}, -1).to(at::kByte).contiguous();
 }
 
-at::Tensor pixel(std::vector<int> rgb) { return at::tensor(rgb).to(at::kByte); }
+at::Tensor pixel(const std::vector<int>& rgb) { return at::tensor(rgb).to(at::kByte); }
 
 int64_t largest_difference(const at::Tensor& a, const at::Tensor& b) {
   return (a.to(at::kLong) - b.to(at::kLong)).abs().max().item<int64_t>();
@@ -52,7 +52,7 @@ class ImageFile : public ::testing::Test {
 
   std::string refusal(const std::string& name, const std::string& bytes) const {
     const fs::path file = folder_.write(name, bytes);
-    const std::string message = message_of<InputError>([&] { read_image(file); });
+    std::string message = message_of<InputError>([&] { read_image(file); });
     EXPECT_TRUE(contains(message, name));
     return message;
   }
