@@ -86,23 +86,24 @@ double JsonFields::number(const char* field) const {
 
 std::vector<double> JsonFields::numbers(const char* field, size_t count) const {
   const std::string expected = "a list of " + std::to_string(count) + " numbers";
-  const json& found = value(field, expected.c_str());
-  if (!found.is_array() || found.size() != count) {
+  std::vector<double> found = numbers(field, expected);
+  if (found.size() != count) {
     fail(field, expected);
   }
-  return numbers(field);
+  return found;
 }
 
-std::vector<double> JsonFields::numbers(const char* field) const {
-  constexpr const char* kExpected = "a list of numbers";
-  const json& found = value(field, kExpected);
+std::vector<double> JsonFields::numbers(const char* field) const { return numbers(field, "a list of numbers"); }
+
+std::vector<double> JsonFields::numbers(const char* field, const std::string& expected) const {
+  const json& found = value(field, expected.c_str());
   if (!found.is_array()) {
-    fail(field, kExpected);
+    fail(field, expected);
   }
   std::vector<double> numbers;
   for (const json& item : found) {
     if (!item.is_number() || !std::isfinite(item.get<double>())) {
-      fail(field, kExpected);
+      fail(field, expected);
     }
     numbers.push_back(item.get<double>());
   }

@@ -39,6 +39,7 @@ class JsonFields {
 
  private:
   const nlohmann::json& value(const char* field, const char* expected) const;
+  std::vector<double> numbers(const char* field, const std::string& expected) const;
 
   const nlohmann::json& object_;
   std::string name_;

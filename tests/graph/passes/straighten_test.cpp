@@ -113,36 +113,32 @@ graph(%x : Tensor, %p : float, %train : bool):
   EXPECT_EQ(refused_with(ir, {0.5, true}), to_string(Reason::kTrainingMode));
 }
 
-TEST(Straighten, RandomNumbersCountWhereTheyAreDrawn) {
-  const std::string ir = R"(
-graph(%x : Tensor, %train : bool):
+/// A call of %x in a branch that is taken if the second argument says so; else -x.
+std::string in_branch(const std::string& call) {
+  return R"(
+graph(%x : Tensor, %taken : bool):
+  %zero : float = prim::Constant[value=0.]()
   %none : NoneType = prim::Constant()
-  %y : Tensor = prim::If(%train)
+  %y : Tensor = prim::If(%taken)
     block0():
-      %r : Tensor = aten::bernoulli(%x, %none)
+      %r : Tensor = )" +
+         call + R"(
       -> (%r)
     block1():
       %n : Tensor = aten::neg(%x)
       -> (%n)
   return (%y))";
+}
+
+TEST(Straighten, RandomNumbersCountWhereTheyAreDrawn) {
+  const std::string ir = in_branch("aten::bernoulli(%x, %none)");
   const auto x = noise({2, 3});
   EXPECT_TRUE(close(run(line_of(ir, x, {false}), x), -x));
   EXPECT_EQ(refused_with(ir, {true}), to_string(Reason::kTrainingMode));
 }
 
 TEST(Straighten, NestedTensorsCountWhereTheyAreMade) {
-  const std::string ir = R"(
-graph(%x : Tensor, %padded : bool):
-  %zero : float = prim::Constant[value=0.]()
-  %none : NoneType = prim::Constant()
-  %y : Tensor = prim::If(%padded)
-    block0():
-      %p : Tensor = aten::to_padded_tensor(%x, %zero, %none)
-      -> (%p)
-    block1():
-      %n : Tensor = aten::neg(%x)
-      -> (%n)
-  return (%y))";
+  const std::string ir = in_branch("aten::to_padded_tensor(%x, %zero, %none)");
   const auto x = noise({2, 3});
   EXPECT_TRUE(close(run(line_of(ir, x, {false}), x), -x));
   EXPECT_EQ(refused_with(ir, {true}), to_string(Reason::kNotAllowed));
