@@ -42,6 +42,7 @@ from emoji_scenes.reference_maps import MapMaker, ReferenceModel, centred_blob, 
 READOUTS = ("token_mean", "model")  # of LeGrad, by plain autograd
 COLUMNS = {"pointing": "pointing", "iou": "IoU", "miou": "mIoU", "own_over_other": "own > other", "own_highest": "own highest"}
 
+
 @dataclass(frozen=True)
 class Picture:
     """A picture and the masks of its classes, each the union of that class's objects."""

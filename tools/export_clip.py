@@ -69,12 +69,6 @@ def export(module: torch.nn.Module, small: torch.Tensor, large: torch.Tensor, ta
             sys.exit(f"{target} has lost too much in float16")
 
 
-def ids_of(tokenize: Any, prompt: str, rules: dict[str, Any]) -> list[int]:
-    """A prompt's ids without padding."""
-    ids = tokenize([prompt])[0].tolist()
-    return ids[:ids.index(rules["end"]) + 1]
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkpoint", type=Path, required=True, help="checkpoint.pt of train_clip.py")
@@ -103,7 +97,8 @@ def main() -> int:
 
     rules = pair.text_rules()
     shutil.copy(pair.vocabulary_file, options.out / rules["tokenizer"]["file"])
-    checks: list[dict[str, Any]] = [{"prompt": prompt, "ids": ids_of(tokenize, prompt, rules)} for prompt in CHECKS]
+    checks: list[dict[str, Any]] = [{"prompt": prompt, "ids": bundle_checks.ids_without_padding(row, rules)}
+                                    for prompt, row in zip(CHECKS, ids.tolist())]
     for entry, vector in list(zip(checks, vectors.tolist()))[:4]:
         entry["embedding"] = [round(number, 6) for number in vector]
     manifest: dict[str, Any] = {

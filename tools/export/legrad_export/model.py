@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 
+from .errors import ExportError
+
 
 def without(model: torch.nn.Module, part: str) -> torch.nn.Module:
     """The same model with a part left out, so that it is not written; all others are shared."""
@@ -49,3 +51,13 @@ class Asked:
     pretrained: str | None = None  # a home's own name of some weights
     checkpoint: Path | None = None
     config: Path | None = None
+
+
+def load_checkpoint(model: torch.nn.Module, asked: Asked) -> None:
+    """A state dict of the user's own, where there is one."""
+    if not asked.checkpoint:
+        return
+    try:
+        model.load_state_dict(torch.load(asked.checkpoint, map_location="cpu", weights_only=True))
+    except Exception as error:
+        raise ExportError(f"{asked.checkpoint} does not fit {asked.name}: {str(error).splitlines()[0]}") from error

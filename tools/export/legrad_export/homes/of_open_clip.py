@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import logging
 from pathlib import Path
@@ -12,7 +11,7 @@ import open_clip
 import torch
 from open_clip.tokenizer import HFTokenizer, SimpleTokenizer, default_bpe
 
-from ..errors import ExportError
+from ..errors import ExportError, unknown_model
 from ..model import Asked, Model, Words, without
 from .preprocessing import preprocessing
 from .tokenizers import spiece_of
@@ -84,8 +83,7 @@ def check_name(asked: Asked) -> None:
         open_clip.add_model_config(asked.config)
     names = open_clip.list_models()
     if asked.name not in names:
-        near = difflib.get_close_matches(asked.name, names, 3, 0.4)
-        raise ExportError(f"open_clip has no model {asked.name!r}; the nearest are {', '.join(near) or 'none'}")
+        raise unknown_model("open_clip", asked.name, names)
     tags = open_clip.list_pretrained_tags_by_model(asked.name)
     if asked.pretrained and asked.pretrained not in tags:
         raise ExportError(f"open_clip has no weights {asked.pretrained!r} of {asked.name}; it has {', '.join(tags) or 'none'}")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 
 import timm
 import timm.data
 
-from ..errors import ExportError
+from ..errors import ExportError, unknown_model
 from ..model import Asked, Model
 from .preprocessing import preprocessing
 
@@ -30,8 +29,7 @@ def labels_of(model: object, classes: int) -> list[str] | None:
 def load(asked: Asked) -> Model:
     architecture = asked.name.split(".")[0]
     if not timm.is_model(architecture):
-        near = difflib.get_close_matches(asked.name, timm.list_models(), 3, 0.4)
-        raise ExportError(f"timm has no model {asked.name!r}; the nearest are {', '.join(near) or 'none'}")
+        raise unknown_model("timm", asked.name, timm.list_models())
     name = asked.name
     if asked.pretrained not in (None, "default"):
         name = f"{architecture}.{asked.pretrained}"

@@ -8,7 +8,7 @@ import torch
 import transformers
 
 from ..errors import ExportError
-from ..model import Asked, Model, Words, without
+from ..model import Asked, Model, Words, load_checkpoint, without
 from .preprocessing import preprocessing
 from .tokenizers import clip_bpe_of, spiece_of
 
@@ -96,11 +96,7 @@ def load(asked: Asked) -> Model:
         model = auto.from_pretrained(asked.name) if asked.pretrained else auto.from_config(config)
     except Exception as error:
         raise ExportError(f"transformers cannot make {asked.name}: {str(error).splitlines()[0]}") from error
-    if asked.checkpoint:
-        try:
-            model.load_state_dict(torch.load(asked.checkpoint, map_location="cpu", weights_only=True))
-        except Exception as error:
-            raise ExportError(f"{asked.checkpoint} does not fit {asked.name}: {str(error).splitlines()[0]}") from error
+    load_checkpoint(model, asked)
     model.eval()
     told = pictures(asked.name)
     if not dual:
