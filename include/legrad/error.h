@@ -32,6 +32,7 @@ enum class Reason {
   kNotFinite,          ///< it gives NaN or infinite numbers
   kNotText,            ///< a prompt is no text: not UTF-8, or with a NUL in it
   kTargetNeeded,       ///< its output is an embedding, which has no best prediction: say what to explain
+  kNoMeaning,          ///< the method, or one of its options, says nothing of such a model: choose another
   kEmptyPromptNeeded,  ///< its maps are corrected by the empty prompt's, and nothing gives that one
 };
 

@@ -9,6 +9,7 @@
 #include <legrad/methods/raw_attention.h>
 #include <legrad/methods/rollout.h>
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,9 @@ class Methods {
   /// Reads a comma list, or "all": every method with its defaults. Throws `InputError` as `parse` does, and where the
   /// same method stands twice with the same options.
   std::vector<ChosenMethod> parse_list(const std::string& specs) const;
+
+  /// The same for one model: "all" are those that have a meaning for it.
+  std::vector<ChosenMethod> parse_list(const std::string& specs, const std::shared_ptr<const Structure>& model) const;
 
   /// The same, as `explain` takes them.
   Method get(const std::string& spec) const;

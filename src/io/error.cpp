@@ -59,6 +59,8 @@ const char* to_string(Reason reason) {
       return "not text";
     case Reason::kTargetNeeded:
       return "target needed";
+    case Reason::kNoMeaning:
+      return "no meaning";
     case Reason::kEmptyPromptNeeded:
       return "empty prompt needed";
   }

@@ -23,6 +23,16 @@ inline int64_t explained_attention(const Structure& structure, std::optional<int
   return -1;
 }
 
+/// For who takes attention maps as they are, whatever the target. In differential attention the model subtracts one of
+/// two maps from the other, by a weight that none of them tells.
+inline void expect_maps_of_their_own(const Structure& structure, const char* method) {
+  if (!structure.differential) return;
+  throw InputError(std::string(method) +
+                       " takes attention maps as they are, and this model subtracts one from another (differential "
+                       "attention); choose a method that takes gradients",
+                   Reason::kNoMeaning);
+}
+
 /// The option of both that chooses it.
 inline MethodOption layer_option() {
   return {"layer", takes::Block{}, "",

@@ -33,6 +33,16 @@ void check_spelling(const MethodRow& row) {
   }
 }
 
+bool has_meaning(const ChosenMethod& chosen, const std::shared_ptr<const Structure>& model) {
+  try {
+    (void)chosen.method(model);
+    return true;
+  } catch (const InputError& error) {
+    if (error.reason() != Reason::kNoMeaning) throw;
+    return false;
+  }
+}
+
 }  // namespace
 
 void Methods::add(MethodRow row) {
@@ -64,6 +74,13 @@ std::vector<ChosenMethod> Methods::parse_list(const std::string& text) const {
     }
     chosen.push_back(std::move(method));
   }
+  return chosen;
+}
+
+std::vector<ChosenMethod> Methods::parse_list(const std::string& text,
+                                              const std::shared_ptr<const Structure>& model) const {
+  auto chosen = parse_list(text);
+  if (text == "all") std::erase_if(chosen, [&](const ChosenMethod& method) { return !has_meaning(method, model); });
   return chosen;
 }
 

@@ -9,6 +9,7 @@
 #include <limits>
 #include <map>
 
+#include "methods/explained_attention.h"
 #include "methods/row_times.h"
 
 namespace legrad {
@@ -21,6 +22,7 @@ class RolloutRun : public MethodRun, public BackwardWatcher {
         head_fusion_(options.head_fusion),
         discard_ratio_(options.discard_ratio),
         layers_(resolve_layers(options.layers, structure_->blocks, options.start_layer)) {
+    expect_maps_of_their_own(*structure_, "rollout");
     if (!(discard_ratio_ >= 0 && discard_ratio_ < 1)) {
       throw InputError("discard_ratio " + std::to_string(discard_ratio_) + " is outside [0, 1)");
     }

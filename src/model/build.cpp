@@ -54,6 +54,7 @@ AttentionStage cut_attention(const graph::StraightLine& line, const graph::Atten
   stage.attend = graph::cut(line, {tokens}, parts, name + ", attention");
   stage.tail = graph::cut(line, {site.context(), tokens}, {out}, name + ", after attention");
   stage.scale = site.scale;
+  stage.side_by_side = site.side_by_side;
   stage.mask = site.mask() != nullptr;
   const auto& context = line.facts.at(site.context()).sizes;
   const int64_t batch = line.facts.at(tokens).sizes[0];

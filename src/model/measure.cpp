@@ -37,6 +37,16 @@ ReadoutKind kind_of(const Rows& rows, const Structure& structure) {
   return few ? ReadoutKind::kTokens : ReadoutKind::kAllTokens;
 }
 
+// Whether two attentions that stand side by side have the same V [B, h, N, e].
+bool weighs_values_twice(const at::Tensor& value, int64_t side_by_side) {
+  const auto values = value.chunk(side_by_side, 1);
+  for (size_t i = 1; i < values.size(); ++i) {
+    const auto same = [&](const at::Tensor& before) { return agree(before, values[i]); };
+    if (std::any_of(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(i), same)) return true;
+  }
+  return false;
+}
+
 class Measurement {
  public:
   Measurement(Network& network, const at::Tensor& images)
@@ -79,6 +89,7 @@ class Measurement {
     auto& block = network_.blocks[l];
     const auto name = "block " + std::to_string(l);
     const auto attended = measure_attention(network_, block, seen, name);
+    if (weighs_values_twice(attended.alone.attention.value, block.side_by_side)) structure_.differential = true;
     auto& plan = network_.plan;
     const auto expect_tokens = [&](const at::Tensor& tokens, int64_t batch) {
       expect_sizes(tokens, {batch, structure_.tokens, structure_.width}, "the batch of a block's output");

@@ -37,6 +37,7 @@ struct AttentionStage {
   graph::Program tail;    ///< O, Z -> Z' (for a pooler: the output)
   double scale = 1;
   bool mask = false;
+  int64_t side_by_side = 1;  ///< attentions of the file, each with as many heads
   AttentionLayout layout;
 };
 

@@ -248,14 +248,17 @@ std::string spec(const json& test_case) {
 
 TEST_P(FixtureTest, BaselinesAreTheirDefinitions) {
   const auto images = fixture().images();
-  for (const auto* name : {"grad_cam", "attention_cam", "raw_attention", "rollout", "chefer_cam"}) {
+  const auto known = legrad::built_in_methods().parse_list("all", fixture().vit.shared_structure());
+  for (const auto& known_method : known) {
+    const auto& name = known_method.name;
+    if (name == "legrad") continue;  // above
     for_each_case(name, [&](int64_t number, const json& test_case) {
       const auto wanted = target(fixture(), test_case.at("targets"));
       const auto found =
           legrad::explain(fixture().vit, images, wanted, {legrad::built_in_methods().get(spec(test_case))});
       EXPECT_EQ(found.maps[0].scalar_type(), fixture().vit.structure().dtype);
       EXPECT_TRUE(close(found.maps[0], fixture().array(test_case.at("expected")),
-                        test_case.at("tolerance").get<double>(), std::string(name) + "_" + std::to_string(number)));
+                        test_case.at("tolerance").get<double>(), name + "_" + std::to_string(number)));
     });
   }
 }
@@ -264,19 +267,23 @@ TEST_P(FixtureTest, ManyMethodsAtOnceGiveWhatEachGivesAlone) {
   const auto images = fixture().images();
   const auto wanted = target(fixture(), fixture().description.at("cases").at(0).at("targets"));
   const auto known = legrad::built_in_methods();
-  const auto together = legrad::explain(fixture().vit, images, wanted, known.choose("all"));
+  const auto chosen = known.parse_list("all", fixture().vit.shared_structure());
+  std::vector<legrad::Method> methods;
+  for (const auto& each : chosen) methods.push_back(each.method);
+  const auto together = legrad::explain(fixture().vit, images, wanted, methods);
   const double tolerance = fixture().description.at("tolerance").get<double>();
   EXPECT_TRUE(close(together.output, fixture().array(fixture().description.at("output")), tolerance, "output"));
-  for (size_t i = 0; i < known.names().size(); ++i) {
-    const auto name = known.names()[i];
-    const auto alone = legrad::explain(fixture().vit, images, wanted, {known.get(name)});
-    EXPECT_TRUE(close(together.maps[i], alone.maps[0], tolerance, name + "_together"));
+  for (size_t i = 0; i < chosen.size(); ++i) {
+    const auto alone = legrad::explain(fixture().vit, images, wanted, {methods[i]});
+    EXPECT_TRUE(close(together.maps[i], alone.maps[0], tolerance, chosen[i].name + "_together"));
   }
 }
 
-/// Every built-in method works on every model; what some models have no meaning for is an option, and is refused.
+/// What has no meaning for some models, a method or an option, is refused.
 TEST_P(FixtureTest, OptionsWithoutMeaningAreRefusedByName) {
   const bool pooler = fixture().vit.structure().readout == legrad::ReadoutKind::kPooler;
+  const bool differential = fixture().description.at("structure").value("differential", false);
+  EXPECT_EQ(fixture().vit.structure().differential, differential);
   const auto images = fixture().images();
   const auto wanted = target(fixture(), fixture().description.at("cases").at(0).at("targets"));
   const auto check = [&](const std::string& option, const legrad::Method& method, bool refused, const char* part) {
@@ -291,7 +298,11 @@ TEST_P(FixtureTest, OptionsWithoutMeaningAreRefusedByName) {
   };
   check("legrad token_mean", legrad::legrad_method({.readout = legrad::Readout::kTokenMean}), pooler, "token mean");
   check("attention_cam layer", legrad::attention_cam_method({.layer = 0}), pooler, "attention_cam explains the");
-  check("raw_attention layer", legrad::raw_attention_method({.layer = 0}), pooler, "raw_attention explains the");
+  if (!differential) {
+    check("raw_attention layer", legrad::raw_attention_method({.layer = 0}), pooler, "raw_attention explains the");
+  }
+  check("raw_attention", legrad::raw_attention_method({}), differential, "raw_attention takes attention maps as they");
+  check("rollout", legrad::rollout_method({}), differential, "rollout takes attention maps as they are");
   check("chefer_cam normalize", legrad::chefer_cam_method({.normalize = true}), !pooler, "no pooler");
 }
 

@@ -121,19 +121,25 @@ def corrected(maps, empty_maps, threshold=0.8):
 METHODS = {f.__name__: f for f in (grad_cam, attention_cam, raw_attention, rollout, chefer_cam)}
 
 
+def of_maps_alone(specimen, named):
+    yield "raw_attention", {}, named["main"]
+    if not specimen.pooler:
+        yield "raw_attention", {"layer": 1}, named["second"]
+    yield "rollout", {}, named["main"]
+    yield "rollout", {"start_layer": 1, "head_fusion": "max", "discard_ratio": 0.3}, named["second"]
+    yield "rollout", {"layers": [0, -1], "head_fusion": "min"}, named["third"]
+
+
 def cases(specimen, named):
     """(method, options, target) of a fixture, after those of LeGrad and plain CheferCAM."""
     yield "grad_cam", {}, named["main"]
     yield "grad_cam", {"layers": [0], "include_prefix": False}, named["second"]
     yield "grad_cam", {"multi_layer": True}, named["third"]
     yield "attention_cam", {}, named["main"]
-    yield "raw_attention", {}, named["main"]
     if not specimen.pooler:
         yield "attention_cam", {"layer": 0}, named["third"]
-        yield "raw_attention", {"layer": 1}, named["second"]
-    yield "rollout", {}, named["main"]
-    yield "rollout", {"start_layer": 1, "head_fusion": "max", "discard_ratio": 0.3}, named["second"]
-    yield "rollout", {"layers": [0, -1], "head_fusion": "min"}, named["third"]
+    if not specimen.differential:
+        yield from of_maps_alone(specimen, named)
     yield "chefer_cam", {"start_layer": 1}, named["second"]
     if specimen.pooler:
         yield "chefer_cam", {"normalize": True}, named["main"]

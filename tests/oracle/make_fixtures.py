@@ -148,6 +148,7 @@ def write(name, entry, out):
             "channels": 3,
             "blocks": len(specimen.blocks),
             "heads": specimen.heads,
+            "differential": specimen.differential,
             "width": specimen.width,
             "tokens": specimen.tokens,
             "prefix_tokens": specimen.prefix,

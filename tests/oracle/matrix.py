@@ -50,11 +50,11 @@ def timm_parallel_things():
 def timm_differential():
     from timm.models.vision_transformer import DiffParallelScalingBlock
 
-    return dataclasses.replace(timm_vit(block_fn=DiffParallelScalingBlock), sites=2, heads=4)
+    return dataclasses.replace(timm_vit(block_fn=DiffParallelScalingBlock), sites=2, heads=4, differential=True)
 
 
 def timm_differential_attention():
-    return dataclasses.replace(timm_vit(attn_layer="diff"), sites=2, heads=4)
+    return dataclasses.replace(timm_vit(attn_layer="diff"), sites=2, heads=4, differential=True)
 
 
 def timm_post_norm():

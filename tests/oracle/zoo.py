@@ -30,6 +30,7 @@ class Specimen:
     patches_first: bool = False  # the other tokens come after the patches
     behind: int = 0          # or so many of them do
     sites: int = 1           # attentions side by side in a block; `heads` are those of all of them
+    differential: bool = False  # whether those weigh the same values
     rows_stand_alone: bool = True  # whether no block adds something of its own to each token, as positions
     width: int = WIDTH
     exported: nn.Module = None  # what is exported, where `model` is only its image half

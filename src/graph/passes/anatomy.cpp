@@ -36,7 +36,7 @@ double scale_of(const StraightLine& line, const Node* node) {
 }
 
 AttentionSite read_site(const StraightLine& line, Node* node, const AttentionForms& forms, const Depending& depending) {
-  AttentionSite site{node, scale_of(line, node), {}};
+  AttentionSite site{.node = node, .scale = scale_of(line, node), .form = {}};
   const auto form = forms.find(node);
   site.form = form == forms.end() ? "scaled_dot_product_attention" : form->second;
   if (site.mask() && depending.count(site.mask()) > 0) {

@@ -18,6 +18,7 @@ struct AttentionSite {
   Value* mask() const;  ///< nullptr where there is none
   Value* context() const { return node->output(); }
   double scale = 1;
+  int64_t side_by_side = 1;  ///< how many of the file it was joined from
   std::string form;  ///< what stands in the file
 };
 

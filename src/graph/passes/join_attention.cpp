@@ -22,6 +22,7 @@ class Joiner {
     Node* last = sites_.back().node;
     AttentionSite joined = sites_.front();
     joined.node = write(last);
+    joined.side_by_side = static_cast<int64_t>(sites_.size());
     joined.form += ", " + std::to_string(sites_.size()) + " side by side";
     Node* at = last;
     for (Node* reader : readers) {
