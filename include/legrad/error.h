@@ -33,6 +33,7 @@ enum class Reason {
   kNotText,            ///< a prompt is no text: not UTF-8, or with a NUL in it
   kTargetNeeded,       ///< its output is an embedding, which has no best prediction: say what to explain
   kNoMeaning,          ///< the method, or one of its options, says nothing of such a model: choose another
+  kNoRule,             ///< a table of rules says nothing of an operator that its output is computed by
   kEmptyPromptNeeded,  ///< its maps are corrected by the empty prompt's, and nothing gives that one
 };
 

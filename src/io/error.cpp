@@ -61,6 +61,8 @@ const char* to_string(Reason reason) {
       return "target needed";
     case Reason::kNoMeaning:
       return "no meaning";
+    case Reason::kNoRule:
+      return "no rule";
     case Reason::kEmptyPromptNeeded:
       return "empty prompt needed";
   }

@@ -11,8 +11,7 @@ namespace {
 class RawAttentionRun : public MethodRun, public BackwardWatcher {
  public:
   RawAttentionRun(std::shared_ptr<const Structure> structure, const RawAttentionOptions& options)
-      : structure_(std::move(structure)),
-        explained_(explained_attention(*structure_, options.layer, "raw_attention")) {
+      : structure_(std::move(structure)), explained_(explained_attention(*structure_, options.layer, "raw_attention")) {
     expect_maps_of_their_own(*structure_, "raw_attention");
   }
 

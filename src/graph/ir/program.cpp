@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "graph/ir/linear.h"
+#include "graph/ir/recording.h"
 
 namespace legrad::graph {
 namespace {
@@ -112,30 +113,33 @@ Program::Program(std::shared_ptr<Graph> graph, std::string name) : graph_(std::m
   };
   inputs_ = graph_->inputs().size();
   for (const Value* input : graph_->inputs()) reserve(input);
+  std::vector<Instruction> instructions;
   std::unordered_map<int, std::pair<size_t, size_t>> last;  // register -> the instruction and input that read it last
   for (Node* node : graph_->nodes()) {
     if (node->kind() == prim::Constant) {
       registers_[reserve(node->output())] = torch::jit::toIValue(node->output()).value();
       continue;
     }
-    Instruction instruction{make_step(node), node, {}, {}, {}};
+    Instruction instruction{node->kind(), node, make_step(node), {}, {}, {}};
     for (const Value* input : node->inputs()) {
       const int at = place.at(input);
-      if (input->node()->kind() != prim::Constant) last[at] = {instructions_.size(), instruction.inputs.size()};
+      if (input->node()->kind() != prim::Constant) last[at] = {instructions.size(), instruction.inputs.size()};
       instruction.inputs.push_back(at);
     }
     instruction.moves.assign(instruction.inputs.size(), false);
     for (const Value* output : node->outputs()) instruction.outputs.push_back(output->hasUses() ? reserve(output) : -1);
-    instructions_.push_back(std::move(instruction));
+    instructions.push_back(std::move(instruction));
   }
   for (const Value* output : graph_->outputs()) {
     outputs_.push_back(place.at(output));
     last.erase(outputs_.back());
   }
-  for (const auto& [at, where] : last) instructions_[where.first].moves[where.second] = true;
+  for (const auto& [at, where] : last) instructions[where.first].moves[where.second] = true;
+  instructions_ = std::make_shared<const std::vector<Instruction>>(std::move(instructions));
 }
 
-std::vector<at::Tensor> Program::operator()(const std::vector<at::Tensor>& inputs) const {
+// All registers after a run; unless they are to be kept, those without a reader left are empty.
+std::vector<c10::IValue> Program::run(const std::vector<at::Tensor>& inputs, bool keep) const {
   if (inputs.size() != inputs_) {
     throw std::logic_error(name_ + ": " + std::to_string(inputs_) + " inputs expected, got " +
                            std::to_string(inputs.size()));
@@ -143,18 +147,18 @@ std::vector<at::Tensor> Program::operator()(const std::vector<at::Tensor>& input
   auto registers = registers_;
   for (size_t i = 0; i < inputs.size(); ++i) registers[i] = inputs[i];
   Stack stack;
-  for (const auto& instruction : instructions_) {
+  for (const auto& instruction : *instructions_) {
     stack.clear();
     for (size_t i = 0; i < instruction.inputs.size(); ++i) {
       auto& from = registers[instruction.inputs[i]];
-      if (instruction.moves[i]) {
+      if (instruction.moves[i] && !keep) {
         stack.push_back(std::move(from));
       } else {
         stack.push_back(from);
       }
     }
     try {
-      instruction.step(stack);
+      instruction.kernel(stack);
     } catch (const std::exception& error) {
       throw Error(name_ + ": " + describe(instruction.node) + " failed: " + first_line(error));
     }
@@ -162,10 +166,18 @@ std::vector<at::Tensor> Program::operator()(const std::vector<at::Tensor>& input
       if (instruction.outputs[i] >= 0) registers[instruction.outputs[i]] = std::move(stack[i]);
     }
   }
+  return registers;
+}
+
+std::vector<at::Tensor> Program::outputs_in(const std::vector<c10::IValue>& registers) const {
   std::vector<at::Tensor> outputs;
   outputs.reserve(outputs_.size());
   for (const int at : outputs_) outputs.push_back(registers[at].toTensor());
   return outputs;
+}
+
+std::vector<at::Tensor> Program::operator()(const std::vector<at::Tensor>& inputs) const {
+  return outputs_in(run(inputs, /*keep=*/false));
 }
 
 Tape Program::record(std::vector<at::Tensor> inputs, const std::vector<size_t>& with_respect_to) const {
@@ -178,6 +190,23 @@ Tape Program::record(std::vector<at::Tensor> inputs, const std::vector<size_t>& 
   }
   auto outputs = (*this)(inputs);
   return {std::move(outputs), std::move(leaves)};
+}
+
+Tape Program::record(const std::vector<at::Tensor>& inputs, const std::vector<size_t>& with_respect_to,
+                     std::shared_ptr<const Rules> rules) const {
+  const at::AutoGradMode recording(false);
+  auto registers = run(inputs, /*keep=*/true);
+  auto outputs = outputs_in(registers);
+  // An instruction's node is part of the graph, which a recording may outlive the program with.
+  auto keeper = std::make_shared<std::pair<std::shared_ptr<Graph>, std::shared_ptr<const std::vector<Instruction>>>>(
+      graph_, instructions_);
+  const std::vector<int> leaves(with_respect_to.begin(), with_respect_to.end());  // inputs are the first registers
+  const auto recorded =
+      std::make_shared<const Recording>(std::move(keeper), *instructions_, std::move(registers), leaves, outputs_);
+  return {std::move(outputs), [recorded, rules = std::move(rules)](const std::vector<at::Tensor>& cotangents) {
+            const at::AutoGradMode off(false);
+            return recorded->walk(*rules, cotangents);
+          }};
 }
 
 }  // namespace legrad::graph

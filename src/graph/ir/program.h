@@ -3,18 +3,16 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/core/ivalue.h>
 
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "graph/ir/instruction.h"
 #include "graph/ir/ir.h"
+#include "graph/ir/rules.h"
 #include "graph/ir/tape.h"
 
 namespace legrad::graph {
-
-/// Runs one node of a straight line on values. Shared by the straightener and by programs.
-using Step = std::function<void(std::vector<c10::IValue>& stack)>;
 
 /// A list as operators expect it: of tensors, numbers or truth values where its element type says so.
 c10::IValue typed_list(const c10::impl::GenericList& list);
@@ -39,23 +37,22 @@ class Program {
   std::vector<at::Tensor> operator()(const std::vector<at::Tensor>& inputs) const;
 
   /// Runs on tensors as the call does, and keeps what is needed to pull cotangents of the outputs back to the inputs
-  /// that `with_respect_to` counts out.
+  /// that `with_respect_to` counts out, by autograd.
   Tape record(std::vector<at::Tensor> inputs, const std::vector<size_t>& with_respect_to) const;
 
+  /// The same, pulled by a table of rules. Autograd records nothing.
+  Tape record(const std::vector<at::Tensor>& inputs, const std::vector<size_t>& with_respect_to,
+              std::shared_ptr<const Rules> rules) const;
+
  private:
-  struct Instruction {
-    Step step;
-    const Node* node = nullptr;
-    std::vector<int> inputs;   ///< registers
-    std::vector<bool> moves;   ///< whether that input is used here for the last time
-    std::vector<int> outputs;  ///< registers; -1 where nobody reads it
-  };
+  std::vector<c10::IValue> run(const std::vector<at::Tensor>& inputs, bool keep) const;
+  std::vector<at::Tensor> outputs_in(const std::vector<c10::IValue>& registers) const;
 
   std::shared_ptr<Graph> graph_;  // keeps the nodes alive that instructions point to
   std::string name_;
   size_t inputs_ = 0;
   std::vector<c10::IValue> registers_;  // constants in place, everything else empty
-  std::vector<Instruction> instructions_;
+  std::shared_ptr<const std::vector<Instruction>> instructions_;
   std::vector<int> outputs_;
 };
 

@@ -10,7 +10,10 @@ namespace legrad::graph {
 Tape::Tape(std::vector<at::Tensor> outputs, std::vector<at::Tensor> leaves)
     : outputs_(std::move(outputs)), leaves_(std::move(leaves)) {}
 
+Tape::Tape(std::vector<at::Tensor> outputs, Walk walk) : outputs_(std::move(outputs)), walk_(std::move(walk)) {}
+
 std::vector<at::Tensor> Tape::pull(const std::vector<at::Tensor>& cotangents, bool keep) const {
+  if (walk_) return walk_(cotangents);
   std::vector<at::Tensor> outputs, given;
   for (size_t i = 0; i < outputs_.size(); ++i) {
     if (!cotangents.at(i).defined() || !outputs_[i].requires_grad()) continue;

@@ -19,7 +19,7 @@ struct AttentionSite {
   Value* context() const { return node->output(); }
   double scale = 1;
   int64_t side_by_side = 1;  ///< how many of the file it was joined from
-  std::string form;  ///< what stands in the file
+  std::string form;          ///< what stands in the file
 };
 
 /// The parts of a vision transformer, as values of its straight line.
