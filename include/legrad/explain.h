@@ -18,6 +18,7 @@ class MethodRun {
   virtual ~MethodRun() = default;
   virtual ForwardWatcher* forward() { return nullptr; }
   virtual BackwardWatcher* backward() { return nullptr; }
+  virtual RelevanceWatcher* relevance() { return nullptr; }
   /// Raw maps [B, K, rows, columns] in float32 (float64 for a float64 model); [B, 1, rows, columns] of a method that
   /// does not look at the target.
   virtual at::Tensor maps() const = 0;
@@ -33,7 +34,7 @@ struct Explanation {
 };
 
 /// Explains preprocessed images [B, 3, H, W] by several methods at once: one forward sweep, and one backward sweep if
-/// any of them needs it. Methods that do not look at the target give the same map for every target; where all are of
+/// any of them needs it, and one relevance walk a theory. Methods that do not look at the target give the same map for every target; where all are of
 /// that kind, `target` may be left empty (K = 1).
 ///
 ///     auto [output, maps] = explain(vit, images, {281}, built_in_methods().choose("legrad,rollout"));

@@ -14,11 +14,16 @@
 #include <legrad/method_row.h>
 #include <legrad/methods.h>
 #include <legrad/methods/attention_cam.h>
+#include <legrad/methods/attn_lrp.h>
 #include <legrad/methods/chefer_cam.h>
 #include <legrad/methods/grad_cam.h>
+#include <legrad/methods/grad_eclip.h>
 #include <legrad/methods/legrad.h>
+#include <legrad/methods/partial_lrp.h>
 #include <legrad/methods/raw_attention.h>
 #include <legrad/methods/rollout.h>
+#include <legrad/methods/text_span.h>
+#include <legrad/methods/transformer_attribution.h>
 #include <legrad/named_targets.h>
 #include <legrad/npy.h>
 #include <legrad/patch_map.h>

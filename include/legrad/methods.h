@@ -3,13 +3,17 @@
 #include <legrad/explain.h>
 #include <legrad/method_row.h>
 #include <legrad/methods/attention_cam.h>
+#include <legrad/methods/attn_lrp.h>
 #include <legrad/methods/chefer_cam.h>
 #include <legrad/methods/grad_cam.h>
+#include <legrad/methods/grad_eclip.h>
 #include <legrad/methods/legrad.h>
+#include <legrad/methods/partial_lrp.h>
 #include <legrad/methods/raw_attention.h>
 #include <legrad/methods/rollout.h>
+#include <legrad/methods/text_span.h>
+#include <legrad/methods/transformer_attribution.h>
 
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -40,29 +44,34 @@ class Methods {
   /// go together.
   ChosenMethod parse(const std::string& spec) const;
 
-  /// Reads a comma list, or "all": every method with its defaults. Throws `InputError` as `parse` does, and where the
+  /// Reads a comma list, "all": every method with its defaults, or "paper": the nine that LeGrad's paper compares. Throws `InputError` as `parse` does, and where the
   /// same method stands twice with the same options.
   std::vector<ChosenMethod> parse_list(const std::string& specs) const;
 
-  /// The same for one model: "all" are those that have a meaning for it.
-  std::vector<ChosenMethod> parse_list(const std::string& specs, const std::shared_ptr<const Structure>& model) const;
+  /// The same for one model: "all" and "paper" are those of them that have a meaning for it, and rules for its operators,
+  /// which is found by trying.
+  std::vector<ChosenMethod> parse_list(const std::string& specs, const Vit& vit) const;
 
   /// The same, as `explain` takes them.
   Method get(const std::string& spec) const;
   std::vector<Method> choose(const std::string& specs) const;
+  std::vector<Method> choose(const std::string& specs, const Vit& vit) const;
 
   /// In the order in which they were added.
   const std::vector<MethodRow>& rows() const { return rows_; }
   std::vector<std::string> names() const;
 
  private:
+  std::vector<std::string> specs_of(const std::string& specs) const;
+
   std::vector<MethodRow> rows_;
 };
 
 /// What to write above the maps of each: its title, or where the same method was chosen more than once its spec.
 std::vector<std::string> headings(const std::vector<ChosenMethod>& methods);
 
-/// "legrad", "grad_cam", "attention_cam", "raw_attention", "rollout" and "chefer_cam".
+/// Those of the paper: "legrad", "grad_cam", "attention_cam", "raw_attention", "rollout", "chefer_cam",
+/// "transformer_attribution", "partial_lrp", "text_span"; and "attn_lrp", "grad_eclip".
 Methods built_in_methods();
 
 /// Every method and its options in lines of text: name, title, source; key, what it takes, default, meaning.

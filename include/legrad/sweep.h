@@ -90,4 +90,42 @@ class BackwardWatcher {
   virtual void on_block(const BackwardBlock& block) { (void)block; }
 };
 
+/// How what is explained passes a model's operators on its way back.
+enum class Theory {
+  kLrpOurs,  ///< relevance by the rules of Chefer et al., CVPR 2021
+  kLrp,      ///< relevance by the rules that Partial-LRP is compared by there
+  kAttnLrp,  ///< AttnLRP's changed gradient (Achtibat et al., ICML 2024)
+  kCpLrp,    ///< the same with attention maps as constants
+  kDirect,   ///< the gradient along residual connections alone, norms on the way to the output held (Gandelsman et al.)
+};
+
+/// A block, or the pooler, as a relevance walk passes it, for one image and one target.
+struct RelevanceBlock {
+  int64_t index = 0;                     ///< counted from 0; -1 for the pooler
+  int64_t image = 0;                     ///< of the batch
+  int64_t target = 0;                    ///< k of the score that is explained
+  const Attention* attention = nullptr;  ///< of that image alone, B = 1
+  at::Tensor context;                    ///< O [1, h, M, e]
+  at::Tensor context_relevance;          ///< of O by the theory, [1, h, M, e]: a relevance, or a changed gradient
+};
+
+/// Watches a relevance walk: for each image and target the pooler first, then last block to first, then the images.
+/// Those with one theory share one walk.
+class RelevanceWatcher {
+ public:
+  virtual ~RelevanceWatcher() = default;
+  virtual Theory theory() const = 0;
+  /// Whether it wants to see block `block`, counted from 0; -1 for the pooler. The walk goes no further than needed.
+  virtual bool watches(int64_t block) const = 0;
+  virtual void on_block(const RelevanceBlock& block) { (void)block; }
+  /// Whether it wants what comes back to the images.
+  virtual bool watches_images() const { return false; }
+  /// `pixels` [1, 3, H, W]: the relevance of one image's numbers for one target; a changed gradient times the image.
+  virtual void on_images(int64_t image, int64_t target, const at::Tensor& pixels) {
+    (void)image;
+    (void)target;
+    (void)pixels;
+  }
+};
+
 }  // namespace legrad

@@ -62,6 +62,10 @@ class Target {
   /// Score `k` [B] of an output [B, C].
   at::Tensor score(const at::Tensor& output, int64_t k) const;
 
+  /// The weights [B, C] by which score `k` is a sum over the output's entries: 1 for a class, the embedding for an
+  /// embedding, over the output's length where lengths are divided out; of a callable its gradient.
+  at::Tensor weights(const at::Tensor& output, int64_t k) const;
+
   /// The targets of `first`, then those of `second`.
   friend Target joined(const Target& first, const Target& second);
 

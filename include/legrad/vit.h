@@ -56,11 +56,13 @@ class Vit {
   /// device and dtype. Throws `InputError` for another shape.
   at::Tensor forward(const at::Tensor& images) const;
 
-  /// One forward sweep over the blocks, and one backward sweep if anyone watches it. Returns the model's output [B, C].
+  /// One forward sweep over the blocks, then a relevance walk for each theory that someone watches, and one backward
+  /// sweep if anyone watches it. Returns the model's output [B, C].
   /// A target that is to be chosen by the output costs a plain forward beforehand where a watcher wants a block's own
   /// score. Watchers are called in the order given, on the caller's thread.
   at::Tensor sweep(const at::Tensor& images, const Target& target, const std::vector<ForwardWatcher*>& forward,
-                   const std::vector<BackwardWatcher*>& backward = {}) const;
+                   const std::vector<BackwardWatcher*>& backward = {},
+                   const std::vector<RelevanceWatcher*>& relevance = {}) const;
 
  private:
   explicit Vit(std::shared_ptr<const model::Network> network);

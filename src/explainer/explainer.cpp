@@ -61,7 +61,7 @@ Explainer Explainer::load(const Bundle& bundle, const ExplainerOptions& options,
 Explainer::Explainer(Bundle bundle, Vit vit, const ExplainerOptions& options)
     : bundle_(std::move(bundle)),
       vit_(std::move(vit)),
-      methods_(options.known.parse_list(options.methods, vit_.shared_structure())),
+      methods_(options.known.parse_list(options.methods, vit_)),
       empty_(empty_embedding(options.correction, bundle_, vit_.structure().output_width)),
       threshold_(options.correction.threshold) {
   if (!(threshold_ >= 0 && threshold_ <= 1)) {  // true for NaN

@@ -1,7 +1,9 @@
+#include <ATen/ops/zeros.h>
 #include <legrad/error.h>
 #include <legrad/methods.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "io/nearest_names.h"
@@ -16,11 +18,13 @@ std::string unknown(const std::string& name, const std::vector<std::string>& nam
          "'; the known ones, the nearest first: " + io::joined(io::nearest_names(name, names, names.size()));
 }
 
+bool is_a_group(const std::string& specs) { return specs == "all" || specs == "paper"; }
+
 void check_spelling(const MethodRow& row) {
   if (row.name.empty()) throw InputError("a method needs a name");
-  if (!methods::can_be_spelled(row.name) || row.name == "all") {
+  if (!methods::can_be_spelled(row.name) || is_a_group(row.name)) {
     throw InputError("a method cannot be called '" + row.name +
-                     "'; a name is letters, digits and _, a letter first, and \"all\" means all of them");
+                     "'; a name is letters, digits and _, a letter first, and \"all\" and \"paper\" mean several");
   }
   for (const auto& option : row.options) {
     if (!methods::can_be_spelled(option.key)) {
@@ -33,14 +37,30 @@ void check_spelling(const MethodRow& row) {
   }
 }
 
-bool has_meaning(const ChosenMethod& chosen, const std::shared_ptr<const Structure>& model) {
+// Of LeGrad's paper, in the order of its tables.
+constexpr std::array kPaper = {"legrad",   "grad_cam",   "attention_cam",           "raw_attention",
+                               "rollout",  "chefer_cam", "transformer_attribution", "partial_lrp",
+                               "text_span"};
+
+// Whether the method starts on the model, and what passes back by rules passes all of the model's operators.
+bool has_meaning(const ChosenMethod& chosen, const Vit& vit) {
+  const auto& input = *vit.structure().image;
   try {
-    (void)chosen.method(model);
+    const auto run = chosen.method(vit.shared_structure());
+    if (run->relevance()) {
+      explain(vit, at::zeros({1, input.channels, input.size.height, input.size.width}), {0}, {chosen.method});
+    }
     return true;
   } catch (const InputError& error) {
-    if (error.reason() != Reason::kNoMeaning) throw;
+    if (error.reason() != Reason::kNoMeaning && error.reason() != Reason::kNoRule) throw;
     return false;
   }
+}
+
+std::vector<Method> methods_of(std::vector<ChosenMethod> chosen) {
+  std::vector<Method> methods;
+  for (auto& each : chosen) methods.push_back(std::move(each.method));
+  return methods;
 }
 
 }  // namespace
@@ -65,9 +85,14 @@ ChosenMethod Methods::parse(const std::string& text) const {
           std::move(values), std::move(method)};
 }
 
+std::vector<std::string> Methods::specs_of(const std::string& text) const {
+  if (text == "paper") return {kPaper.begin(), kPaper.end()};
+  return text == "all" ? names() : methods::split_list(text);
+}
+
 std::vector<ChosenMethod> Methods::parse_list(const std::string& text) const {
   std::vector<ChosenMethod> chosen;
-  for (const auto& spec : text == "all" ? names() : methods::split_list(text)) {
+  for (const auto& spec : specs_of(text)) {
     auto method = parse(spec);
     if (std::ranges::find(chosen, method.spec, &ChosenMethod::spec) != chosen.end()) {
       throw InputError("method '" + method.spec + "' is given twice; give it once, or with other options");
@@ -77,19 +102,18 @@ std::vector<ChosenMethod> Methods::parse_list(const std::string& text) const {
   return chosen;
 }
 
-std::vector<ChosenMethod> Methods::parse_list(const std::string& text,
-                                              const std::shared_ptr<const Structure>& model) const {
+std::vector<ChosenMethod> Methods::parse_list(const std::string& text, const Vit& vit) const {
   auto chosen = parse_list(text);
-  if (text == "all") std::erase_if(chosen, [&](const ChosenMethod& method) { return !has_meaning(method, model); });
+  if (is_a_group(text)) std::erase_if(chosen, [&](const ChosenMethod& method) { return !has_meaning(method, vit); });
   return chosen;
 }
 
 Method Methods::get(const std::string& spec) const { return parse(spec).method; }
 
-std::vector<Method> Methods::choose(const std::string& specs) const {
-  std::vector<Method> methods;
-  for (auto& chosen : parse_list(specs)) methods.push_back(std::move(chosen.method));
-  return methods;
+std::vector<Method> Methods::choose(const std::string& specs) const { return methods_of(parse_list(specs)); }
+
+std::vector<Method> Methods::choose(const std::string& specs, const Vit& vit) const {
+  return methods_of(parse_list(specs, vit));
 }
 
 std::vector<std::string> Methods::names() const {

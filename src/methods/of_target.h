@@ -8,7 +8,8 @@
 namespace legrad {
 
 /// Target `target`'s entry of a list that grows as targets come.
-inline at::Tensor& of_target(std::vector<at::Tensor>& all, int64_t target) {
+template <class Kept>
+Kept& of_target(std::vector<Kept>& all, int64_t target) {
   if (static_cast<int64_t>(all.size()) <= target) all.resize(target + 1);
   return all[target];
 }

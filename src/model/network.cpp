@@ -57,6 +57,8 @@ at::Tensor mask_by_head(const AttentionLayout& layout, const at::Tensor& given, 
   return mask.detach();
 }
 
+constexpr size_t kMask = 4;  // behind Q, K, V and O of a program that attends
+
 at::Tensor as_in_model(const AttentionLayout& layout, const at::Tensor& context) {
   auto rows = in_order(context, 2, layout.query_tokens);
   if (!layout.heads_in_batch) return rows;
@@ -105,11 +107,12 @@ at::Tensor Network::run_readout(const at::Tensor& tokens) const {
 
 Attended Network::attend(const AttentionStage& stage, const at::Tensor& tokens) const {
   const int64_t batch = tokens.size(0);
-  constexpr size_t kMask = 4;
-  const auto parts = run(stage.attend, {tokens, image_sizes(batch)}, kMask);
+  return attended(stage, run(stage.attend, {tokens, image_sizes(batch)}, kMask), batch);
+}
+
+Attended Network::attended(const AttentionStage& stage, const std::vector<at::Tensor>& parts, int64_t batch) const {
   const auto& layout = stage.layout;
-  auto context = by_head(layout, parts[3], batch);
-  const int64_t heads = context.size(1);
+  const int64_t heads = by_head(layout, parts[3], batch).size(1);
   // Heads that share their keys and values, as in multi-query attention, have them each.
   const auto key = by_head(layout, parts[1], batch).expand({-1, heads, -1, -1});
   const auto value = by_head(layout, parts[2], batch).expand({-1, heads, -1, -1});
@@ -118,7 +121,7 @@ Attended Network::attend(const AttentionStage& stage, const at::Tensor& tokens) 
   if (stage.mask) mask = mask_by_head(layout, parts[kMask], batch, heads);
   if (layout.keyless.defined()) mask = mask_by_token(layout, mask, query);
   Attended attended;
-  attended.context = in_order(context, 2, layout.query_order);
+  attended.context = context_from_file(stage, parts[3], batch);
   attended.attention = {in_order(query, 2, layout.query_order).detach(), by_token(layout, key).detach(),
                         by_token(layout, value).detach(), mask, stage.scale};
   return attended;
@@ -126,6 +129,14 @@ Attended Network::attend(const AttentionStage& stage, const at::Tensor& tokens) 
 
 at::Tensor Network::run_tail(const AttentionStage& stage, const at::Tensor& context, const at::Tensor& tokens) const {
   return run(stage.tail, {as_in_model(stage.layout, context), tokens, image_sizes(tokens.size(0))})[0];
+}
+
+at::Tensor Network::context_in_file(const AttentionStage& stage, const at::Tensor& context) {
+  return as_in_model(stage.layout, context);
+}
+
+at::Tensor Network::context_from_file(const AttentionStage& stage, const at::Tensor& context, int64_t batch) {
+  return in_order(by_head(stage.layout, context, batch), 2, stage.layout.query_order);
 }
 
 Network::TailAndMean Network::run_tail_with_mean(const Block& block, const at::Tensor& context,

@@ -64,8 +64,16 @@ class Network {
   at::Tensor run_embed_patches(const at::Tensor& patches) const;
   at::Tensor run_readout(const at::Tensor& tokens) const;
   Attended attend(const AttentionStage& stage, const at::Tensor& tokens) const;
+  /// The same of what `stage.attend` gave for `batch` images.
+  Attended attended(const AttentionStage& stage, const std::vector<at::Tensor>& parts, int64_t batch) const;
   /// The tail of a block or pooler. `context` and `tokens` may hold a choice of rows, the same in both.
   at::Tensor run_tail(const AttentionStage& stage, const at::Tensor& context, const at::Tensor& tokens) const;
+
+  /// A context as `stage.tail` takes it, and back.
+  static at::Tensor context_in_file(const AttentionStage& stage, const at::Tensor& context);
+  static at::Tensor context_from_file(const AttentionStage& stage, const at::Tensor& context, int64_t batch);
+  /// An input for `batch` images whose contents nobody reads; takes no memory.
+  at::Tensor image_sizes(int64_t batch) const;
 
   struct TailAndMean {
     at::Tensor tokens;  ///< Z' [B, N, d]
@@ -78,8 +86,6 @@ class Network {
   /// do not depend on the images.
   std::vector<at::Tensor> run(const graph::Program& program, const std::vector<at::Tensor>& inputs,
                               size_t shared = SIZE_MAX) const;
-  /// An input for `batch` images whose contents nobody reads; takes no memory.
-  at::Tensor image_sizes(int64_t batch) const;
 };
 
 }  // namespace legrad::model

@@ -7,6 +7,7 @@
 #include <sstream>
 #include <utility>
 
+#include "graph/ir/tape.h"
 #include "model/grad_scope.h"
 #include "model/unit_rows.h"
 
@@ -96,6 +97,24 @@ struct Target::Kind {
       compared = model::unit_rows(compared);
     }
     return (compared * embedding).sum(-1);
+  }
+
+  at::Tensor weights(const at::Tensor& output, int64_t k) const {
+    if (!parts.empty()) {
+      const int64_t first = parts[0].count(output);
+      return k < first ? parts[0].weights(output, k) : parts[1].weights(output, k - first);
+    }
+    if (!embeddings()) return gradient(output, k);
+    const auto embedding = tensor.select(-2, k).to(output.device(), output.scalar_type()).expand_as(output);
+    if (similarity == Similarity::kDot) return embedding;
+    return model::unit_rows(embedding) / output.norm(2, -1, /*keepdim=*/true);
+  }
+
+ private:
+  at::Tensor gradient(const at::Tensor& output, int64_t k) const {
+    const model::GradScope scope(true);
+    const auto leaf = output.detach().requires_grad_();
+    return graph::Tape({score(leaf, k)}, {leaf}).pull({at::ones({output.size(0)}, output.options())})[0];
   }
 };
 
@@ -187,6 +206,10 @@ int64_t Target::count(const at::Tensor& output) const {
 
 at::Tensor Target::score(const at::Tensor& output, int64_t k) const {
   return kind_->choice ? chosen(output).score(output, k) : kind_->score(output, k);
+}
+
+at::Tensor Target::weights(const at::Tensor& output, int64_t k) const {
+  return kind_->choice ? chosen(output).weights(output, k) : kind_->weights(output.detach(), k);
 }
 
 at::Tensor Target::scores(const at::Tensor& output) const {

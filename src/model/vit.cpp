@@ -86,7 +86,8 @@ const GradientPlan& Vit::plan() const { return network_->plan; }
 at::Tensor Vit::forward(const at::Tensor& images) const { return sweep(images, {}, {}); }
 
 at::Tensor Vit::sweep(const at::Tensor& images, const Target& target, const std::vector<ForwardWatcher*>& forward,
-                      const std::vector<BackwardWatcher*>& backward) const {
+                      const std::vector<BackwardWatcher*>& backward,
+                      const std::vector<RelevanceWatcher*>& relevance) const {
   const model::GradScope scope(false);
   return model::plainly<Error>("running the model", [&] {
     const auto input = prepared(images, structure());
@@ -96,9 +97,13 @@ at::Tensor Vit::sweep(const at::Tensor& images, const Target& target, const std:
     };
     if (model::any_score_wanted(forward, structure().blocks) && chosen.to_be_chosen()) choose(this->forward(input));
     std::vector<at::Tensor> tokens;
-    auto output = model::sweep_forward(*network_, input, chosen, forward, backward.empty() ? nullptr : &tokens,
-                                       model::lowest_needed(backward, structure().blocks));
+    const bool back = !backward.empty() || !relevance.empty();
+    const int64_t blocks = structure().blocks;
+    auto output = model::sweep_forward(
+        *network_, input, chosen, forward, back ? &tokens : nullptr,
+        std::min(model::lowest_needed(backward, blocks), model::lowest_watched(relevance, blocks)));
     choose(output);
+    model::walk_relevance(*network_, input, tokens, output, chosen, relevance);
     if (!backward.empty()) model::sweep_backward(*network_, tokens, chosen, backward);
     return output;
   });

@@ -236,7 +236,7 @@ TEST_P(FixtureTest, LegradIsItsDefinition) {
 std::string spec(const json& test_case) {
   std::string spec = test_case.at("method").get<std::string>();
   for (const char* key : {"layers", "layer", "include_prefix", "multi_layer", "start_layer", "head_fusion",
-                          "discard_ratio", "normalize"}) {
+                          "discard_ratio", "normalize", "rules", "heads"}) {
     if (!test_case.contains(key) || test_case.at(key).is_null()) continue;
     const auto& value = test_case.at(key);
     std::string text = value.is_string() ? value.get<std::string>() : value.dump();
@@ -248,7 +248,12 @@ std::string spec(const json& test_case) {
 
 TEST_P(FixtureTest, BaselinesAreTheirDefinitions) {
   const auto images = fixture().images();
-  const auto known = legrad::built_in_methods().parse_list("all", fixture().vit.shared_structure());
+  const auto known = legrad::built_in_methods().parse_list("all", fixture().vit);
+  for (const auto& test_case : fixture().description.at("cases")) {
+    EXPECT_NE(std::ranges::find(known, test_case.at("method").get<std::string>(), &legrad::ChosenMethod::name),
+              known.end())
+        << test_case.at("method") << " is defined for this model, and is refused";
+  }
   for (const auto& known_method : known) {
     const auto& name = known_method.name;
     if (name == "legrad") continue;  // above
@@ -267,7 +272,7 @@ TEST_P(FixtureTest, ManyMethodsAtOnceGiveWhatEachGivesAlone) {
   const auto images = fixture().images();
   const auto wanted = target(fixture(), fixture().description.at("cases").at(0).at("targets"));
   const auto known = legrad::built_in_methods();
-  const auto chosen = known.parse_list("all", fixture().vit.shared_structure());
+  const auto chosen = known.parse_list("all", fixture().vit);
   std::vector<legrad::Method> methods;
   for (const auto& each : chosen) methods.push_back(each.method);
   const auto together = legrad::explain(fixture().vit, images, wanted, methods);
@@ -303,6 +308,9 @@ TEST_P(FixtureTest, OptionsWithoutMeaningAreRefusedByName) {
   }
   check("raw_attention", legrad::raw_attention_method({}), differential, "raw_attention takes attention maps as they");
   check("rollout", legrad::rollout_method({}), differential, "rollout takes attention maps as they are");
+  check("partial_lrp layer", legrad::partial_lrp_method({.layer = 0}), pooler, "partial_lrp explains the");
+  check("grad_eclip layer", legrad::grad_eclip_method({.layer = 0}), pooler, "grad_eclip explains the");
+  check("text_span", legrad::text_span_method({}), pooler, "an attentional pooler stands");
   check("chefer_cam normalize", legrad::chefer_cam_method({.normalize = true}), !pooler, "no pooler");
 }
 

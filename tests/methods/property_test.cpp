@@ -81,7 +81,7 @@ class PropertyTest : public ::testing::TestWithParam<std::string> {
   /// The output, then the maps of every method, [B, ...] each.
   std::vector<at::Tensor> explained(const at::Tensor& images) const {
     const auto known = built_in_methods();
-    auto found = explain(vit_, images, {0, 1}, known.choose("all"));
+    auto found = explain(vit_, images, {0, 1}, known.choose("all", vit_));
     found.maps.insert(found.maps.begin(), found.output);
     return found.maps;
   }

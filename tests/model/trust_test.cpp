@@ -80,9 +80,9 @@ class TrustTest : public ::testing::Test {
 
   static void expect_batch_is_one_by_one(const Vit& vit, const at::Tensor& images) {
     const auto methods = built_in_methods();
-    const auto together = explain(vit, images, {1, 3}, methods.choose("all")).maps;
+    const auto together = explain(vit, images, {1, 3}, methods.choose("all", vit)).maps;
     for (int64_t image = 0; image < images.size(0); ++image) {
-      const auto alone = explain(vit, images.narrow(0, image, 1), {1, 3}, methods.choose("all")).maps;
+      const auto alone = explain(vit, images.narrow(0, image, 1), {1, 3}, methods.choose("all", vit)).maps;
       for (size_t m = 0; m < alone.size(); ++m) {
         EXPECT_LT(relative(together[m].narrow(0, image, 1), alone[m]), 1e-9) << methods.names()[m];
       }

@@ -266,8 +266,10 @@ TEST_F(VitTest, ARunMayOutliveTheModel) {
     std::vector<ForwardWatcher*> forward;
     std::vector<BackwardWatcher*> backward;
     if (run->forward()) forward.push_back(run->forward());
+    std::vector<RelevanceWatcher*> relevance;
     if (run->backward()) backward.push_back(run->backward());
-    vit->sweep(images_, {1, 4}, forward, backward);
+    if (run->relevance()) relevance.push_back(run->relevance());
+    vit->sweep(images_, {1, 4}, forward, backward, relevance);
     vit.reset();
     EXPECT_FALSE(structure.expired()) << "the run reads a structure that is gone";
     EXPECT_TRUE(at::equal(run->maps().expand_as(expected), expected));

@@ -112,8 +112,9 @@ class Oracle:
         return [tokens[at] for at in range(len(self.blocks))], maps, output
 
     def on_grid(self, columns):
-        grid = self.structure["grid"]
-        return columns[:, self.structure["patch_positions"]].reshape(-1, grid["rows"], grid["columns"])
+        rows, width = self.structure["grid"]["rows"], self.structure["grid"]["columns"]
+        of_patches_alone = columns.shape[-1] == rows * width  # a pooler's that attends to no other
+        return (columns if of_patches_alone else columns[:, self.structure["patch_positions"]]).reshape(-1, rows, width)
 
     def legrad(self):
         tokens, maps, _ = self.run()

@@ -10,7 +10,7 @@
 namespace legrad::apps {
 
 struct CompareOptions {
-  SetupOptions setup = {.methods = "all"};
+  SetupOptions setup = {.methods = "paper"};
   std::vector<std::string> images;
   std::string out;
   OverlayOptions overlay;

@@ -37,9 +37,10 @@ void add_methods_option(CLI::App& command, std::string& specs) {
             (void)built_in_methods().parse_list(text);
             specs = text;
           },
-          "all that have a meaning for the model, or a comma list of " + io::joined(built_in_methods().names()) +
+          "paper (the nine of LeGrad's paper) or all, as far as they fit the model, or a comma list of " +
+              io::joined(built_in_methods().names()) +
               ", in the order of the columns; options follow after a slash, as in legrad,legrad/layers=-1,rollout")
-      ->option_text("all|SPEC,...")
+      ->option_text("paper|all|SPEC,...")
       ->default_str(specs)
       ->group(kGroup);
 }

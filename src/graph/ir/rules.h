@@ -68,7 +68,7 @@ using Rule = std::function<Shares(const Call& call, const Cotangent& back)>;
 struct Rules {
   std::string name;                  ///< in messages
   std::map<std::string, Rule> rows;  ///< by the operator's name, without "aten::"
-  bool image_by_image = false;       ///< its rules take sums over all of one image, so images pass one by one
+  bool gradient = false;             ///< what comes back is a changed gradient, and it times the input is a relevance
 
   /// The table with other rows in place of, or beside, its own.
   Rules with(std::string new_name, const std::map<std::string, Rule>& other) const;

@@ -18,21 +18,9 @@ Shares lists(const Call& call, const Cotangent& back) {
   return {{"a", Cotangent(back.begin(), middle)}, {"b", Cotangent(middle, back.end())}};
 }
 
-Shares add(const Call& call, const Cotangent& back) {
-  if (call.has("a")) return lists(call, back);
-  return {{"self", back[0]}, {"other", scaled(call, back[0])}};
-}
-
 Shares sub(const Call& call, const Cotangent& back) { return {{"self", back[0]}, {"other", -scaled(call, back[0])}}; }
 
 Shares rsub(const Call& call, const Cotangent& back) { return {{"self", -scaled(call, back[0])}, {"other", back[0]}}; }
-
-Shares mul(const Call& call, const Cotangent& back) {
-  Shares shares;
-  if (call.follows("self")) shares.emplace_back("self", back[0] * call.number("other"));
-  if (call.follows("other")) shares.emplace_back("other", back[0] * call.number("self"));
-  return shares;
-}
 
 Shares div(const Call& call, const Cotangent& back) {
   if (call.has("rounding_mode")) call.refuse("rounded, it has no rule");
@@ -94,8 +82,39 @@ Shares clamp(const Call& call, const Cotangent& back) {
   return {{"self", share}};
 }
 
-// A reduction's result with its dimensions put back as ones; over all dimensions where none are given.
-at::Tensor with_dims(const Call& call, at::Tensor reduced) {
+Shares sum(const Call& call, const Cotangent& back) {
+  return {{"self", with_reduced_dims(call, back[0]).expand(call.tensor("self").sizes())}};
+}
+
+Shares mean(const Call& call, const Cotangent& back) {
+  const auto& x = call.tensor("self");
+  const auto share = with_reduced_dims(call, back[0]).expand(x.sizes());
+  return {{"self", share * (static_cast<double>(back[0].numel()) / static_cast<double>(x.numel()))}};
+}
+
+// The length of a vector; any other norm is not known.
+Shares vector_norm(const Call& call, const Cotangent& back) {
+  const auto& x = call.tensor("self");
+  const char* order = call.has("ord") ? "ord" : "p";
+  if (call.has(order) && call.argument(order).toScalar().toDouble() != 2) {
+    call.refuse("only the norm of order 2 has a rule");
+  }
+  const auto length = with_reduced_dims(call, call.result());
+  return {{"self", (x * (with_reduced_dims(call, back[0]) / length)).masked_fill(length == 0, 0)}};
+}
+
+Shares max_pool(const Call& call, const Cotangent& back) {
+  const auto& x = call.tensor("self");
+  const auto size = call.integers("kernel_size"), stride = call.integers("stride"), padding = call.integers("padding"),
+             dilation = call.integers("dilation");
+  const bool ceil = call.flag("ceil_mode");
+  const auto places = std::get<1>(at::max_pool2d_with_indices(x, size, stride, padding, dilation, ceil));
+  return {{"self", at::max_pool2d_with_indices_backward(back[0], x, size, stride, padding, dilation, ceil, places)}};
+}
+
+}  // namespace
+
+at::Tensor with_reduced_dims(const Call& call, const at::Tensor& reduced) {
   const auto& x = call.tensor("self");
   if (!call.has("dim") || call.argument("dim").toDimVector().empty()) {
     return reduced.reshape(std::vector<int64_t>(x.dim(), 1));
@@ -106,53 +125,32 @@ at::Tensor with_dims(const Call& call, at::Tensor reduced) {
   return reduced.reshape(sizes);
 }
 
-Shares sum(const Call& call, const Cotangent& back) {
-  return {{"self", with_dims(call, back[0]).expand(call.tensor("self").sizes())}};
+Shares vjp_add(const Call& call, const Cotangent& back) {
+  if (call.has("a")) return lists(call, back);
+  return {{"self", back[0]}, {"other", scaled(call, back[0])}};
 }
 
-Shares mean(const Call& call, const Cotangent& back) {
-  const auto& x = call.tensor("self");
-  const auto share = with_dims(call, back[0]).expand(x.sizes());
-  return {{"self", share * (static_cast<double>(back[0].numel()) / static_cast<double>(x.numel()))}};
+Shares vjp_mul(const Call& call, const Cotangent& back) {
+  Shares shares;
+  if (call.follows("self")) shares.emplace_back("self", back[0] * call.number("other"));
+  if (call.follows("other")) shares.emplace_back("other", back[0] * call.number("self"));
+  return shares;
 }
 
 // Equal greatest entries share alike.
-Shares greatest(const Call& call, const Cotangent& back) {
+Shares vjp_amax(const Call& call, const Cotangent& back) {
   const auto& x = call.tensor("self");
   const auto dims = call.argument("dim").toDimVector();
-  const auto is_greatest = x.eq(with_dims(call, call.result())).to(x.scalar_type());
+  const auto is_greatest = x.eq(with_reduced_dims(call, call.result())).to(x.scalar_type());
   const auto count = is_greatest.sum(dims, /*keepdim=*/true);
-  return {{"self", is_greatest / count * with_dims(call, back[0])}};
+  return {{"self", is_greatest / count * with_reduced_dims(call, back[0])}};
 }
-
-// The length of a vector; any other norm is not known.
-Shares vector_norm(const Call& call, const Cotangent& back) {
-  const auto& x = call.tensor("self");
-  const char* order = call.has("ord") ? "ord" : "p";
-  if (call.has(order) && call.argument(order).toScalar().toDouble() != 2) {
-    call.refuse("only the norm of order 2 has a rule");
-  }
-  const auto length = with_dims(call, call.result());
-  return {{"self", (x * (with_dims(call, back[0]) / length)).masked_fill(length == 0, 0)}};
-}
-
-Shares max_pool(const Call& call, const Cotangent& back) {
-  const auto &x = call.tensor("self");
-  const auto size = call.integers("kernel_size"), stride = call.integers("stride"), padding = call.integers("padding"),
-             dilation = call.integers("dilation");
-  const bool ceil = call.flag("ceil_mode");
-  const auto places = std::get<1>(at::max_pool2d_with_indices(x, size, stride, padding, dilation, ceil));
-  return {{"self",
-           at::max_pool2d_with_indices_backward(back[0], x, size, stride, padding, dilation, ceil, places)}};
-}
-
-}  // namespace
 
 RuleRows arithmetic_rules() {
-  return {{"add", add},
+  return {{"add", vjp_add},
           {"sub", sub},
           {"rsub", rsub},
-          {"mul", mul},
+          {"mul", vjp_mul},
           {"div", div},
           {"neg", neg},
           {"pow", pow},
@@ -169,7 +167,7 @@ RuleRows arithmetic_rules() {
           {"clamp", clamp},
           {"sum", sum},
           {"mean", mean},
-          {"amax", greatest},
+          {"amax", vjp_amax},
           {"norm", vector_norm},
           {"linalg_vector_norm", vector_norm},
           {"max_pool2d", max_pool}};

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "graph/rules/attention_rows.h"
 #include "graph/rules/groups.h"
 
 namespace legrad::graph {
@@ -18,30 +19,25 @@ Shares softmax(const Call& call, const Cotangent& back) {
   return {{"self", through_softmax(back[0], call.result(), call.integer("dim"))}};
 }
 
-// Some rows of softmax(Q Kᵀ · scale + mask).
-struct AttentionRows {
-  at::Tensor query, key, value, mask;
-  double scale;
+}  // namespace
 
-  at::Tensor operator()(int64_t first, int64_t count) const {
-    auto scores = query.narrow(-2, first, count).matmul(key.transpose(-2, -1)) * scale;
-    if (mask.defined()) {
-      const auto part = mask.dim() > 1 && mask.size(-2) > 1 ? mask.narrow(-2, first, count) : mask;
-      scores = part.scalar_type() == at::kBool
-                   ? scores.masked_fill(part.logical_not(), -std::numeric_limits<double>::infinity())
-                   : scores + part;
-    }
-    return scores.softmax(-1);
+at::Tensor AttentionRows::operator()(int64_t first, int64_t count) const {
+  auto scores = query.narrow(-2, first, count).matmul(key.transpose(-2, -1)) * scale;
+  if (mask.defined()) {
+    const auto part = mask.dim() > 1 && mask.size(-2) > 1 ? mask.narrow(-2, first, count) : mask;
+    scores = part.scalar_type() == at::kBool
+                 ? scores.masked_fill(part.logical_not(), -std::numeric_limits<double>::infinity())
+                 : scores + part;
   }
+  return scores.softmax(-1);
+}
 
-  // As many rows as keep within a few megabytes.
-  int64_t at_once() const {
-    const int64_t in_a_row = std::max<int64_t>(query.numel() / query.size(-1) / query.size(-2) * key.size(-2), 1);
-    return std::clamp<int64_t>((query.is_cpu() ? 1 << 20 : 1 << 25) / in_a_row, 1, query.size(-2));
-  }
-};
+int64_t AttentionRows::at_once() const {
+  const int64_t in_a_row = std::max<int64_t>(query.numel() / query.size(-1) / query.size(-2) * key.size(-2), 1);
+  return std::clamp<int64_t>((query.is_cpu() ? 1 << 20 : 1 << 25) / in_a_row, 1, query.size(-2));
+}
 
-AttentionRows rows_of(const Call& call) {
+AttentionRows attention_rows(const Call& call) {
   const auto& query = call.tensor("query");
   const bool plain = call.argument("dropout_p").toScalar().toDouble() == 0 && !call.flag("is_causal") &&
                      !(call.has("enable_gqa") && call.flag("enable_gqa"));
@@ -53,8 +49,8 @@ AttentionRows rows_of(const Call& call) {
                             : 1 / std::sqrt(static_cast<double>(query.size(-1)))};
 }
 
-Shares attention(const Call& call, const Cotangent& back) {
-  const auto rows = rows_of(call);
+Shares vjp_attention(const Call& call, const Cotangent& back) {
+  const auto rows = attention_rows(call);
   std::vector<at::Tensor> at_query;
   at::Tensor at_key, at_value;
   const auto add = [](at::Tensor& sum, const at::Tensor& part) { sum = sum.defined() ? sum + part : part; };
@@ -70,10 +66,8 @@ Shares attention(const Call& call, const Cotangent& back) {
   return {{"query", at::cat(at_query, -2)}, {"key", at_key}, {"value", at_value}};
 }
 
-}  // namespace
-
 RuleRows attention_rules() {
-  return {{"softmax", softmax}, {"_softmax", softmax}, {"scaled_dot_product_attention", attention}};
+  return {{"softmax", softmax}, {"_softmax", softmax}, {"scaled_dot_product_attention", vjp_attention}};
 }
 
 }  // namespace legrad::graph

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "graph/ir/rules.h"
 
@@ -21,5 +23,21 @@ RuleRows product_rules();
 
 /// Softmax, and attention by it.
 RuleRows attention_rules();
+
+// What other tables build on.
+
+/// A reduction's result with its dimensions put back as ones; over all dimensions where none are given.
+at::Tensor with_reduced_dims(const Call& call, const at::Tensor& reduced);
+
+/// The dimensions, counted from the end, that a norm is taken over.
+std::vector<int64_t> norm_dims(const Call& call);
+
+/// What an RMS norm adds to the mean of squares, given or by default.
+double norm_eps(const Call& call);
+
+Shares vjp_add(const Call& call, const Cotangent& back);
+Shares vjp_mul(const Call& call, const Cotangent& back);
+Shares vjp_amax(const Call& call, const Cotangent& back);
+Shares vjp_attention(const Call& call, const Cotangent& back);
 
 }  // namespace legrad::graph

@@ -18,10 +18,6 @@ Shares linear(const Call& call, const Cotangent& back) {
   return {{"input", back[0].matmul(call.tensor("weight"))}, {"bias", back[0]}};
 }
 
-double epsilon(at::ScalarType dtype) {
-  return dtype == at::kDouble ? std::numeric_limits<double>::epsilon() : std::numeric_limits<float>::epsilon();
-}
-
 // x · y of matrices, with batches before them, each broadcast as needed.
 Shares product(const Call& call, const at::Tensor& back, const char* left, const char* right) {
   const auto &x = call.tensor(left), &y = call.tensor(right);
@@ -42,12 +38,6 @@ Shares addmm(const Call& call, const Cotangent& back) {
   return shares;
 }
 
-std::vector<int64_t> last_dims(int64_t count) {
-  std::vector<int64_t> dims;
-  for (int64_t i = 1; i <= count; ++i) dims.push_back(-i);
-  return dims;
-}
-
 // Of (x - mean) / spread over some dimensions, from what comes back to it.
 at::Tensor through_norm(const at::Tensor& back, const at::Tensor& x, double eps, const std::vector<int64_t>& dims) {
   const auto centred = x - x.mean(dims, /*keepdim=*/true);
@@ -57,7 +47,7 @@ at::Tensor through_norm(const at::Tensor& back, const at::Tensor& x, double eps,
 }
 
 Shares layer_norm(const Call& call, const Cotangent& back) {
-  const auto dims = last_dims(static_cast<int64_t>(call.integers("normalized_shape").size()));
+  const auto dims = norm_dims(call);
   const auto scaled = call.has("weight") ? back[0] * call.tensor("weight") : back[0];
   return {{"input", through_norm(scaled, call.tensor("input"), call.argument("eps").toDouble(), dims)}};
 }
@@ -74,9 +64,8 @@ Shares group_norm(const Call& call, const Cotangent& back) {
 
 Shares rms_norm(const Call& call, const Cotangent& back) {
   const auto& x = call.tensor("input");
-  const auto dims = last_dims(static_cast<int64_t>(call.integers("normalized_shape").size()));
-  const double eps = call.has("eps") ? call.argument("eps").toDouble() : epsilon(x.scalar_type());
-  const auto spread = (x.square().mean(dims, /*keepdim=*/true) + eps).rsqrt();
+  const auto dims = norm_dims(call);
+  const auto spread = (x.square().mean(dims, /*keepdim=*/true) + norm_eps(call)).rsqrt();
   const auto g = call.has("weight") ? back[0] * call.tensor("weight") : back[0];
   return {{"input", spread * (g - x * spread.square() * (g * x).mean(dims, true))}};
 }
@@ -106,6 +95,18 @@ Shares convolution(const Call& call, const Cotangent& back) {
 }
 
 }  // namespace
+
+std::vector<int64_t> norm_dims(const Call& call) {
+  std::vector<int64_t> dims;
+  for (size_t i = 1; i <= call.integers("normalized_shape").size(); ++i) dims.push_back(-static_cast<int64_t>(i));
+  return dims;
+}
+
+double norm_eps(const Call& call) {
+  if (call.has("eps")) return call.argument("eps").toDouble();
+  return call.tensor("input").scalar_type() == at::kDouble ? std::numeric_limits<double>::epsilon()
+                                                           : std::numeric_limits<float>::epsilon();
+}
 
 RuleRows product_rules() {
   return {{"linear", linear},

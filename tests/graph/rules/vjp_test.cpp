@@ -132,13 +132,18 @@ std::vector<Operator> operators() {
                          one("layer_norm", "%x, %shape, %d, %d, %eps, %no")},
       {"rms_norm", shape + "  %w : Tensor = aten::select(%z, %0, %0)\n  %d : Tensor = aten::detach(%w)\n" +
                        one("rms_norm", "%x, %shape, %d, %eps")},
-      {"batch_norm", "  %v : Tensor = aten::exp(%z)\n  %d : Tensor = aten::detach(%v)\n" +
-                         one("batch_norm", "%x, %d, %d, %d, %d, %no, %half, %eps, %no"),
+      {"batch_norm",
+       "  %v : Tensor = aten::exp(%z)\n  %d : Tensor = aten::detach(%v)\n" +
+           one("batch_norm", "%x, %d, %d, %d, %d, %no, %half, %eps, %no"),
        {3}},
-      {"group_norm", "  %t : Tensor = aten::transpose(%x, %1, %2)\n  %v : Tensor = aten::detach(%z)\n" + one("group_norm", "%t, %2, %v, %v, %eps, %no"), {4}},
-      {"max_pool2d", "  %two : int[] = prim::ListConstruct(%2, %2)\n  %one : int[] = prim::ListConstruct(%1, %1)\n"
-                     "  %zeros : int[] = prim::ListConstruct(%0, %0)\n" +
-                         one("max_pool2d", "%x, %two, %one, %zeros, %one, %no")},
+      {"group_norm",
+       "  %t : Tensor = aten::transpose(%x, %1, %2)\n  %v : Tensor = aten::detach(%z)\n" +
+           one("group_norm", "%t, %2, %v, %v, %eps, %no"),
+       {4}},
+      {"max_pool2d",
+       "  %two : int[] = prim::ListConstruct(%2, %2)\n  %one : int[] = prim::ListConstruct(%1, %1)\n"
+       "  %zeros : int[] = prim::ListConstruct(%0, %0)\n" +
+           one("max_pool2d", "%x, %two, %one, %zeros, %one, %no")},
       {"vector_norm", dims + one("norm", "%x, %2, %dims, %yes")},
       {"repeat_interleave", one("repeat_interleave", "%x, %3, %1, %none")},
       {"permute", "  %order : int[] = prim::ListConstruct(%2, %0, %1)\n" + one("permute", "%x, %order")},
@@ -148,8 +153,9 @@ std::vector<Operator> operators() {
       {"narrow", one("narrow", "%x, %2, %1, %2")},
       {"expand", "  %to : int[] = prim::ListConstruct(%2, %3, %last)\n" + one("expand", "%z, %to, %no"), {3, 1}},
       {"repeat", "  %times : int[] = prim::ListConstruct(%2, %1, %3, %2)\n" + one("repeat", "%x, %times")},
-      {"pad", "  %by : int[] = prim::ListConstruct(%1, %2, %0, %1)\n  %how : str = prim::Constant[value=\"constant\"]()\n" +
-                  one("pad", "%x, %by, %how, %none")},
+      {"pad",
+       "  %by : int[] = prim::ListConstruct(%1, %2, %0, %1)\n  %how : str = prim::Constant[value=\"constant\"]()\n" +
+           one("pad", "%x, %by, %how, %none")},
       {"flatten", one("flatten", "%x, %1, %2")},
       {"unsqueeze", one("unsqueeze", "%x, %1")},
       {"cat", "  %both : Tensor[] = prim::ListConstruct(%x, %z, %x)\n" + one("cat", "%both, %1"), {2, 2, 4}},

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+#include "graph/ir/rules.h"
+
+namespace legrad::graph {
+
+/// Some rows of A = softmax(Q Kᵀ · scale + mask) at a time.
+struct AttentionRows {
+  at::Tensor query, key, value, mask;
+  double scale;
+
+  /// Rows [first, first + count) of A.
+  at::Tensor operator()(int64_t first, int64_t count) const;
+
+  /// As many rows as keep within a few megabytes.
+  int64_t at_once() const;
+};
+
+/// Of a `scaled_dot_product_attention`. Refuses dropout, causal attention, and a mask that depends on the input.
+AttentionRows attention_rows(const Call& call);
+
+}  // namespace legrad::graph

@@ -1,0 +1,74 @@
+#include "graph/rules/attn_lrp.h"
+
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+
+#include "graph/rules/groups.h"
+#include "graph/rules/vjp.h"
+
+namespace legrad::graph {
+namespace {
+
+// f(x) / x, with f(0) / 0 taken for 0.
+Shares by_ratio(const Call& call, const Cotangent& back) {
+  const auto& x = call.tensor("self");
+  return {{"self", back[0] * (call.result() / x).masked_fill(x == 0, 0)}};
+}
+
+// The mean is taken off as it is, the spread is a constant.
+Shares layer_norm(const Call& call, const Cotangent& back) {
+  const auto& x = call.tensor("input");
+  const auto dims = norm_dims(call);
+  const auto spread = (x.var(dims, /*correction=*/0, /*keepdim=*/true) + call.argument("eps").toDouble()).rsqrt();
+  const auto scaled = (call.has("weight") ? back[0] * call.tensor("weight") : back[0]) * spread;
+  return {{"input", scaled - scaled.mean(dims, /*keepdim=*/true)}};
+}
+
+Shares rms_norm(const Call& call, const Cotangent& back) {
+  const auto spread = (call.tensor("input").square().mean(norm_dims(call), /*keepdim=*/true) + norm_eps(call)).rsqrt();
+  return {{"input", (call.has("weight") ? back[0] * call.tensor("weight") : back[0]) * spread}};
+}
+
+Shares mul(const Call& call, const Cotangent& back) {
+  auto shares = vjp_mul(call, back);
+  if (shares.size() < 2) return shares;
+  for (auto& share : shares) share.parts[0] = share.parts[0] / 2;
+  return shares;
+}
+
+// Of a length, which is a constant.
+Shares div(const Call& call, const Cotangent& back) {
+  if (!call.follows("self")) call.refuse("a constant divided by a value has no rule");
+  return {{"self", back[0] / call.number("other")}};
+}
+
+template <int query_and_key, int value>  // per cent
+Shares attention(const Call& call, const Cotangent& back) {
+  auto shares = vjp_attention(call, back);
+  constexpr double kWhole = 100;
+  const double factors[] = {query_and_key / kWhole, query_and_key / kWhole, value / kWhole};
+  for (size_t i = 0; i < shares.size(); ++i) shares[i].parts[0] = shares[i].parts[0] * factors[i];
+  return shares;
+}
+
+std::map<std::string, Rule> changed(Rule attention_rule) {
+  return {{"gelu", by_ratio},        {"silu", by_ratio},
+          {"relu", by_ratio},        {"tanh", by_ratio},
+          {"layer_norm", layer_norm}, {"rms_norm", rms_norm},
+          {"mul", mul},              {"div", div},
+          {"scaled_dot_product_attention", std::move(attention_rule)}};
+}
+
+std::shared_ptr<const Rules> table(const char* name, Rule attention_rule) {
+  auto rules = vjp_rules()->with(name, changed(std::move(attention_rule)));
+  rules.gradient = true;
+  return std::make_shared<const Rules>(std::move(rules));
+}
+
+}  // namespace
+
+std::shared_ptr<const Rules> attn_lrp_rules() { return table("attn_lrp", attention<25, 50>); }
+
+std::shared_ptr<const Rules> cp_lrp_rules() { return table("cp_lrp", attention<0, 100>); }
+
+}  // namespace legrad::graph

@@ -1,0 +1,186 @@
+#include "graph/rules/lrp.h"
+
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+
+#include "graph/rules/attention_rows.h"
+#include "graph/rules/groups.h"
+
+namespace legrad::graph {
+namespace {
+
+// Where there is nothing to divide by, nothing is passed.
+at::Tensor over(const at::Tensor& relevance, const at::Tensor& by) { return (relevance / by).masked_fill(by == 0, 0); }
+
+// The argument that relevance flows through, where the other one is a constant.
+Shares passed(const Call& call, const at::Tensor& relevance, const char* first, const char* second) {
+  return {{call.follows(first) ? first : second, relevance}};
+}
+
+template <const char* Argument>
+Shares handed_on(const Call&, const Cotangent& back) {
+  return {{Argument, back[0]}};
+}
+
+constexpr char kSelf[] = "self";
+constexpr char kInput[] = "input";
+
+// Σ over the two parts of x ⊙ (R / z · W), with z the sum of all x W of one sign, or of each part alone. W [out, in].
+enum class Parts { kTogether, kApart };
+
+template <Parts parts>
+at::Tensor through_weight(const at::Tensor& relevance, const at::Tensor& x, const at::Tensor& weight) {
+  const auto up = x.clamp_min(0), down = x.clamp_max(0);
+  const auto weight_up = weight.clamp_min(0), weight_down = weight.clamp_max(0);
+  auto z_up = at::linear(up, weight_up), z_down = at::linear(down, weight_down);
+  if (parts == Parts::kTogether) z_up = z_down = z_up + z_down;
+  return up * over(relevance, z_up).matmul(weight_up) + down * over(relevance, z_down).matmul(weight_down);
+}
+
+template <Parts parts>
+Shares linear(const Call& call, const Cotangent& back) {
+  if (call.follows("weight")) call.refuse("its weight depends on the input");
+  return {{"input", through_weight<parts>(back[0], call.tensor("input"), call.tensor("weight"))}};
+}
+
+// A product of matrices: of the input with a constant, a linear layer; of two values, each gets half.
+template <Parts parts>
+Shares product(const Call& call, const at::Tensor& relevance, const char* left, const char* right) {
+  const auto &x = call.tensor(left), &y = call.tensor(right);
+  if (x.dim() < 2 || y.dim() < 2) call.refuse("a product with a vector has no rule");
+  if (!call.follows(right) && y.dim() == 2) return {{left, through_weight<parts>(relevance, x, y.t())}};
+  if (!call.follows(left) || !call.follows(right)) call.refuse("a product with a constant on this side has no rule");
+  const auto share = over(relevance, x.matmul(y)) / 2;
+  return {{left, x * share.matmul(y.transpose(-2, -1))}, {right, y * x.transpose(-2, -1).matmul(share)}};
+}
+
+template <Parts parts>
+Shares matmul(const Call& call, const Cotangent& back) {
+  return product<parts>(call, back[0], "self", "other");
+}
+
+template <Parts parts>
+Shares bmm(const Call& call, const Cotangent& back) {
+  return product<parts>(call, back[0], "self", "mat2");
+}
+
+template <Parts parts>
+Shares addmm(const Call& call, const Cotangent& back) {
+  return product<parts>(call, back[0], "mat1", "mat2");
+}
+
+// O = A V: half to A, and through softmax on to Q Kᵀ, half of that to each; half to V. A few rows of A at a time. A mask
+// is a constant that gets none.
+Shares attention(const Call& call, const Cotangent& back) {
+  const auto rows = attention_rows(call);
+  const auto share = over(back[0], call.result()) / 2;
+  std::vector<at::Tensor> at_query;
+  at::Tensor at_key, at_value;
+  const auto add = [](at::Tensor& sum, const at::Tensor& part) { sum = sum.defined() ? sum + part : part; };
+  for (int64_t first = 0; first < rows.query.size(-2); first += rows.at_once()) {
+    const int64_t count = std::min(rows.at_once(), rows.query.size(-2) - first);
+    const auto weights = rows(first, count);
+    const auto given = share.narrow(-2, first, count);
+    const auto query = rows.query.narrow(-2, first, count);
+    add(at_value, weights.transpose(-2, -1).matmul(given));
+    const auto of_map = weights * given.matmul(rows.value.transpose(-2, -1));
+    const auto of_scores = over(of_map, query.matmul(rows.key.transpose(-2, -1))) / 2;
+    at_query.push_back(query * of_scores.matmul(rows.key));
+    add(at_key, of_scores.transpose(-2, -1).matmul(query));
+  }
+  return {{"query", at::cat(at_query, -2)}, {"key", rows.key * at_key}, {"value", rows.value * at_value}};
+}
+
+// Relevance in proportion to the terms.
+Shares by_terms(const Call& call, const at::Tensor& relevance) {
+  const auto share = over(relevance, call.result());
+  const auto factor = call.has("alpha") ? call.number("alpha") : at::ones({}, relevance.options());
+  return {{"self", call.number("self") * share}, {"other", call.number("other") * factor * share}};
+}
+
+Shares add_in_proportion(const Call& call, const Cotangent& back) {
+  if (call.has("a")) return vjp_add(call, back);
+  if (!call.follows("self") || !call.follows("other")) return passed(call, back[0], "self", "other");
+  return by_terms(call, back[0]);
+}
+
+// In proportion, then each side scaled to its share of |relevance|: sums over one image, as images pass one by one.
+Shares add_by_shares(const Call& call, const Cotangent& back) {
+  auto shares = add_in_proportion(call, back);
+  if (call.has("a") || shares.size() < 2) return shares;
+  auto &a = shares[0].parts[0], &b = shares[1].parts[0];
+  const auto a_sum = a.sum(), b_sum = b.sum();
+  const auto both = a_sum.abs() + b_sum.abs();
+  const auto whole = back[0].sum();
+  a = a * over(over(a_sum.abs(), both) * whole, a_sum);
+  b = b * over(over(b_sum.abs(), both) * whole, b_sum);
+  return shares;
+}
+
+// By a constant. Of two values, one a gate of the other, the paper has no rule.
+Shares mul(const Call& call, const Cotangent& back) {
+  if (call.follows("self") && call.follows("other")) call.refuse("a product of two values, as a gate, has no rule");
+  return passed(call, back[0], "self", "other");
+}
+
+Shares sub(const Call& call, const Cotangent& back) {
+  if (call.follows("self") && call.follows("other")) call.refuse("a difference of two values has no rule");
+  return passed(call, back[0], "self", "other");
+}
+
+// By a constant, or by a length, which is taken for one.
+Shares div(const Call& call, const Cotangent& back) {
+  if (!call.follows("self")) call.refuse("a constant divided by a value has no rule");
+  return {{"self", back[0]}};
+}
+
+// In proportion to what is summed up.
+Shares mean(const Call& call, const Cotangent& back) {
+  const auto& x = call.tensor("self");
+  const auto spread = [&](const at::Tensor& reduced) { return with_reduced_dims(call, reduced); };
+  const double count = static_cast<double>(x.numel()) / static_cast<double>(call.result().numel());
+  return {{"self", x * (over(spread(back[0]), spread(call.result())) / count)}};
+}
+
+Shares sum(const Call& call, const Cotangent& back) {
+  return {{"self", call.tensor("self") *
+                       over(with_reduced_dims(call, back[0]), with_reduced_dims(call, call.result()))}};
+}
+
+template <Parts parts>
+RuleRows rows() {
+  RuleRows rows = move_rules();
+  for (const char* name : {"gelu", "silu", "relu", "tanh", "sigmoid", "hardswish", "elu", "leaky_relu", "softmax",
+                           "_softmax", "clamp_min", "clamp"}) {
+    rows[name] = handed_on<kSelf>;
+  }
+  for (const char* name : {"layer_norm", "rms_norm", "batch_norm", "group_norm"}) rows[name] = handed_on<kInput>;
+  rows["linear"] = linear<parts>;
+  rows["matmul"] = matmul<parts>;
+  rows["bmm"] = rows["mm"] = bmm<parts>;
+  rows["addmm"] = addmm<parts>;
+  rows["scaled_dot_product_attention"] = attention;
+  rows["mul"] = mul;
+  rows["div"] = div;
+  rows["sub"] = sub;
+  rows["mean"] = mean;
+  rows["sum"] = sum;
+  rows["amax"] = vjp_amax;
+  return rows;
+}
+
+}  // namespace
+
+std::shared_ptr<const Rules> lrp_ours_rules() {
+  auto table = rows<Parts::kTogether>();
+  table["add"] = add_by_shares;
+  return std::make_shared<const Rules>(Rules{.name = "layers_ours", .rows = std::move(table)});
+}
+
+std::shared_ptr<const Rules> lrp_rules() {
+  auto table = rows<Parts::kApart>();
+  table["add"] = add_in_proportion;
+  return std::make_shared<const Rules>(Rules{.name = "layers_lrp", .rows = std::move(table)});
+}
+
+}  // namespace legrad::graph
