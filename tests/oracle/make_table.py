@@ -19,6 +19,7 @@ writes this table from what it found. *Error* is the worst relative error, max |
 all maps of a row: about 1e-15 for float64 files, 1e-6 for float32 ones. Nothing in here is written by hand.
 
 """
+TOUR = "## The tour"  # what stands behind it is of make_tour_table.py
 PACKAGES = {"timm": "timm", "torchvision": "torchvision", "open_clip": "open-clip-torch", "transformers": "transformers"}
 
 
@@ -74,7 +75,9 @@ def main(folder, report, out):
         row = cells(name, json.loads(path.read_text()), found[name])
         failed += [name] if row[-1] == "FAILED" else []
         lines.append("| " + " | ".join(str(cell) for cell in row) + " |")
-    pathlib.Path(out).write_text(INTRODUCTION + "\n".join(lines) + "\n")
+    path = pathlib.Path(out)
+    tour = path.read_text().partition(TOUR)[1:] if path.exists() else ()
+    path.write_text(INTRODUCTION + "\n".join(lines) + "\n" + "".join(["\n", *tour] if any(tour) else []))
     if failed:
         sys.exit("failed: " + " ".join(failed))
 
