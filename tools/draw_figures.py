@@ -82,7 +82,7 @@ def main() -> None:
         figure.save(options.out / "photographs.png", optimize=True)
     subprocess.run(
         [options.program, "compare", "--model", options.model, "--image", options.scenes / "scene-03.png",
-         "--class", "car", "--class", "elephant", "--cell", "150", "--out", options.out / "comparison.png"],
+         "--class", "car", "--class", "elephant", "--cell", "120", "--out", options.out / "comparison.png"],
         check=True)
 
 

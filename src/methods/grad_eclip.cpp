@@ -81,8 +81,9 @@ MethodRow grad_eclip_row() {
           .source = "Zhao et al., ICML 2024",
           .explains = "the last attention's values times their gradient, weighed by how like queries and keys are",
           .looks_at_target = true,
-          .options = {layer_option(), {"heads", takes::OneOf{{"model", "one"}}, "model",
-                                       "whether queries and keys are compared head by head, or all heads' together"}},
+          .options = {layer_option(),
+                      {"heads", takes::OneOf{{"model", "one"}}, "model",
+                       "whether queries and keys are compared head by head, or all heads' together"}},
           .make = make};
 }
 

@@ -26,8 +26,9 @@ class TextSpanRun : public MethodRun, public RelevanceWatcher {
           "between; choose another method",
           Reason::kNoMeaning);
     }
-    layers_ = options.layers.empty() ? resolve_layers({}, structure_->blocks, std::max<int64_t>(structure_->blocks - kLast, 0))
-                                     : resolve_layers(options.layers, structure_->blocks);
+    layers_ = options.layers.empty()
+                  ? resolve_layers({}, structure_->blocks, std::max<int64_t>(structure_->blocks - kLast, 0))
+                  : resolve_layers(options.layers, structure_->blocks);
   }
 
   RelevanceWatcher* relevance() override { return this; }
@@ -62,7 +63,8 @@ class TextSpanRun : public MethodRun, public RelevanceWatcher {
     for (const auto& [block, reached] : reached_) blocks.push_back(reached);
     if (at::stack(blocks).gt(0).all().item<bool>()) return;
     throw InputError(
-        "text_span follows what blocks add to the output directly, and in this model what an attention adds is gated or "
+        "text_span follows what blocks add to the output directly, and in this model what an attention adds is gated "
+        "or "
         "passes another layer first; choose another method",
         Reason::kNoMeaning);
   }
@@ -92,13 +94,14 @@ MethodRow text_span_row() {
       return std::make_unique<TextSpanRun>(std::move(structure), options);
     };
   };
-  return {.name = "text_span",
-          .title = "TextSpan",
-          .source = "Gandelsman et al., ICLR 2024",
-          .explains = "what tokens add to the output directly, through the heads of the last attentions",
-          .looks_at_target = true,
-          .options = {{"layers", takes::Blocks{}, "", "the blocks whose attentions are looked at; without, the last four"}},
-          .make = make};
+  return {
+      .name = "text_span",
+      .title = "TextSpan",
+      .source = "Gandelsman et al., ICLR 2024",
+      .explains = "what tokens add to the output directly, through the heads of the last attentions",
+      .looks_at_target = true,
+      .options = {{"layers", takes::Blocks{}, "", "the blocks whose attentions are looked at; without, the last four"}},
+      .make = make};
 }
 
 }  // namespace legrad

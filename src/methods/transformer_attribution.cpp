@@ -67,8 +67,8 @@ class TransformerAttributionRun : public MethodRun, public RelevanceWatcher, pub
   std::shared_ptr<const Structure> structure_;
   std::vector<int64_t> layers_;
   std::map<std::pair<int64_t, int64_t>, std::vector<at::Tensor>> shares_;  // by block and target: R_O/O of each image
-  std::vector<at::Tensor> starts_;                                        // [K] of r₀ [B, N]
-  std::vector<at::Tensor> increments_;                                    // [K] of e [B, N]
+  std::vector<at::Tensor> starts_;                                         // [K] of r₀ [B, N]
+  std::vector<at::Tensor> increments_;                                     // [K] of e [B, N]
 };
 
 }  // namespace

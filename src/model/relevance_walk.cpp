@@ -80,7 +80,11 @@ class Walk {
     const auto tail =
         stage.tail.record({Network::context_in_file(stage, attended.context), tokens, sizes}, {0, 1}, rules);
     const auto at_tail = tail.pull({relevance});
-    const RelevanceBlock seen{index,  image_, target_, &attended.attention, attended.context,
+    const RelevanceBlock seen{index,
+                              image_,
+                              target_,
+                              &attended.attention,
+                              attended.context,
                               Network::context_from_file(stage, at_tail[0], 1)};
     for (auto* watcher : watchers_) {
       if (watcher->watches(index)) watcher->on_block(seen);

@@ -52,10 +52,14 @@ Shares attention(const Call& call, const Cotangent& back) {
 }
 
 std::map<std::string, Rule> changed(Rule attention_rule) {
-  return {{"gelu", by_ratio},        {"silu", by_ratio},
-          {"relu", by_ratio},        {"tanh", by_ratio},
-          {"layer_norm", layer_norm}, {"rms_norm", rms_norm},
-          {"mul", mul},              {"div", div},
+  return {{"gelu", by_ratio},
+          {"silu", by_ratio},
+          {"relu", by_ratio},
+          {"tanh", by_ratio},
+          {"layer_norm", layer_norm},
+          {"rms_norm", rms_norm},
+          {"mul", mul},
+          {"div", div},
           {"scaled_dot_product_attention", std::move(attention_rule)}};
 }
 

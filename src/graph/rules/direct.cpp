@@ -39,8 +39,8 @@ Shares held_div(const Call& call, const Cotangent& back) {
 }  // namespace
 
 std::shared_ptr<const Rules> held_norm_rules() {
-  auto rules = vjp_rules()->with(
-      "held_norm", {{"layer_norm", held_layer_norm}, {"rms_norm", held_rms_norm}, {"div", held_div}});
+  auto rules =
+      vjp_rules()->with("held_norm", {{"layer_norm", held_layer_norm}, {"rms_norm", held_rms_norm}, {"div", held_div}});
   rules.gradient = true;
   return std::make_shared<const Rules>(std::move(rules));
 }

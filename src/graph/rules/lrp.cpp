@@ -143,8 +143,8 @@ Shares mean(const Call& call, const Cotangent& back) {
 }
 
 Shares sum(const Call& call, const Cotangent& back) {
-  return {{"self", call.tensor("self") *
-                       over(with_reduced_dims(call, back[0]), with_reduced_dims(call, call.result()))}};
+  return {
+      {"self", call.tensor("self") * over(with_reduced_dims(call, back[0]), with_reduced_dims(call, call.result()))}};
 }
 
 template <Parts parts>

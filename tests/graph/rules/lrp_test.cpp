@@ -46,8 +46,8 @@ void expect(const at::Tensor& found, const at::Tensor& expected) {
   EXPECT_TRUE(found.sizes() == expected.sizes() && at::allclose(found, expected, 1e-12, 1e-12)) << found << expected;
 }
 
-/// x = (1, -2), W = ((3, 1), (2, -1)): the products are (3, -2) and (2, 2). The first output's one positive product gets
-/// all; of the second's, one of two positive and one of two negative numbers, each gets half, or each on its own all.
+/// x = (1, -2), W = ((3, 1), (2, -1)): the products are (3, -2) and (2, 2). The first output's one positive product
+/// gets all; of the second's, one of two positive and one of two negative numbers, each gets half, or on its own all.
 TEST(Lrp, ALinearLayerPassesWhatMakesItsOutputLarger) {
   const auto linear = program_of("%x : Tensor, %w : Tensor",
                                  "  %d : Tensor = aten::detach(%w)\n  %y : Tensor = aten::linear(%x, %d, %none)");
@@ -112,8 +112,9 @@ TEST(AttnLrp, ValuesGetHalfOrByConservativePropagationAll) {
 
 TEST(AttnLrp, AnActivationAndAGateKeepTheSumOfRelevance) {
   const auto x = noise({2, 3}), z = noise({2, 3}), back = noise({2, 3});
-  const auto gelu = program_of("%x : Tensor", "  %how : str = prim::Constant[value=\"none\"]()\n"
-                                              "  %y : Tensor = aten::gelu(%x, %how)");
+  const auto gelu = program_of("%x : Tensor",
+                               "  %how : str = prim::Constant[value=\"none\"]()\n"
+                               "  %y : Tensor = aten::gelu(%x, %how)");
   expect(passed(gelu, {x}, graph::attn_lrp_rules(), back)[0] * x, at::gelu(x) * back);
   const auto gate = program_of("%x : Tensor, %z : Tensor", "  %y : Tensor = aten::mul(%x, %z)");
   const auto shares = passed(gate, {x, z}, graph::attn_lrp_rules(), back);
@@ -124,7 +125,8 @@ TEST(AttnLrp, AnActivationAndAGateKeepTheSumOfRelevance) {
 /// A layer norm of two numbers: the mean of what comes back is taken off, unless it is held too.
 TEST(AttnLrp, ANormsSpreadIsAConstant) {
   const auto norm = program_of("%x : Tensor",
-                               "  %two : int = prim::Constant[value=2]()\n  %shape : int[] = prim::ListConstruct(%two)\n"
+                               "  %two : int = prim::Constant[value=2]()\n"
+                               "  %shape : int[] = prim::ListConstruct(%two)\n"
                                "  %y : Tensor = aten::layer_norm(%x, %shape, %none, %none, %zero, %no)");
   const auto x = rows({{1, 5}}), back = rows({{1, 3}});  // the mean is 3, the spread 2
   expect(passed(norm, {x}, graph::attn_lrp_rules(), back)[0], rows({{-0.5, 0.5}}));
