@@ -48,7 +48,7 @@ def targets(entry, output):
     }
 
 
-def cases(specimen, named):
+def cases(specimen, named, by_rules):
     """(method, options, target, whether layer scores and maps are stored too)."""
     yield "legrad", {"readout": "model"}, named["main"], True
     if not specimen.pooler:
@@ -60,8 +60,11 @@ def cases(specimen, named):
     yield "chefer_cam", {}, named["main"], False
     yield "chefer_cam", {"layers": [1, -1]}, named["second"], False
     yield "chefer_cam", {}, named["third"], False
-    for method, options, target in (*baselines.cases(specimen, named), *relevance.cases(specimen, named)):
+    for method, options, target in baselines.cases(specimen, named):
         yield method, options, target, False
+    if by_rules:  # these take a while
+        for method, options, target in relevance.cases(specimen, named):
+            yield method, options, target, False
 
 
 def tolerance(method, dtype):
@@ -87,7 +90,7 @@ class Folder:
         (self.path / "fixture.json").write_text(json.dumps(fixture, indent=1) + "\n")
 
 
-def write(name, entry, out):
+def write(name, entry, out, by_rules=True):
     folder = Folder(out / name)
     generator = torch.Generator().manual_seed(1000 + entry.seed)
     specimen = zoo.build(entry)
@@ -116,7 +119,7 @@ def write(name, entry, out):
     assert readout_difference < 1e-14, f"{name}: the readout is not the model's own ({readout_difference:.1e})"
 
     described = []
-    for number, (method, options, target, by_layer) in enumerate(cases(specimen, targets(entry, output))):
+    for number, (method, options, target, by_layer) in enumerate(cases(specimen, targets(entry, output), by_rules)):
         case = {"method": method, **({"relu": True, "negative_slope": 0} if method == "legrad" else {}), **options}
         case.setdefault("layers", None)
         if target.classes is not None:
@@ -154,6 +157,7 @@ def write(name, entry, out):
         "output": folder.store("output.npy", output),
         "tolerance": TOLERANCE[dtype],
         "size_needed": entry.size_needed,
+        "by_rules": by_rules,
         "structure": {
             "input": specimen.image,
             "channels": 3,

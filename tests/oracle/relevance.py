@@ -46,10 +46,9 @@ def count(target):
 
 
 class Lrp:
-    """One image's relevances. `ours`: Chefer et al.'s layers_ours, else their layers_lrp."""
+    """One image's relevances."""
 
-    def __init__(self, specimen, image, ours):
-        self.ours = ours
+    def __init__(self, specimen, image):
         plain_activations(specimen.exported or specimen.model)
         with materialised():
             program = torch.export.export(specimen.exported or specimen.model, specimen.inputs(image), strict=False)
@@ -80,8 +79,10 @@ class Lrp:
     def read(self, arguments):
         return torch.fx.node.map_arg(arguments, lambda node: self.values[node])
 
-    def attention_maps(self, start):
-        """R_A [1, h, M, N] of every attention, in the order in which they run."""
+    def attention_maps(self, start, ours):
+        """R_A [1, h, M, N] of every attention, in the order in which they run. `ours`: Chefer et al.'s layers_ours, else their
+        layers_lrp."""
+        self.ours = ours
         self.relevance = {self.last: start}
         found = {}
         for node in reversed(self.nodes):
@@ -185,17 +186,25 @@ class Lrp:
         parts[index] = relevance if parts[index] is None else parts[index] + relevance
 
 
+def walk_of(specimen, images, at, known={}):
+    """An image's, made once."""
+    key = id(specimen), at
+    if key not in known:
+        known[key] = Lrp(specimen, images[at:at + 1].clone())
+    return known[key]
+
+
 def attention_relevances(specimen, images, target, ours):
     """R_A of every block, and of the pooler (None without one), [K, B, h, M, N] each."""
+    walks = [walk_of(specimen, images, at) for at in range(len(images))]
     by_target = []
     for k in range(count(target)):
         by_image = []
-        for at in range(len(images)):
-            walk = Lrp(specimen, images[at:at + 1].clone(), ours)
+        for at, walk in enumerate(walks):
             alone = walk.output.detach()
             weights = held_weights(target, torch.cat([alone] * len(images)), k)[at:at + 1]
             shares = weights * alone
-            by_image.append([m.detach() for m in walk.attention_maps(shares / shares.sum())])
+            by_image.append([m.detach() for m in walk.attention_maps(shares / shares.sum(), ours)])
         by_target.append([torch.cat(maps) for maps in zip(*by_image)])
     sites = [torch.stack(maps) for maps in zip(*by_target)]
     pooler = sites.pop() if specimen.pooler else None
@@ -233,6 +242,14 @@ def partial_lrp(specimen, images, target, layer=-1):
 def halved(a, b, product):
     """A product of two values, each of which gets half of its gradient."""
     return (product(a, b.detach()) + product(a.detach(), b)) / 2
+
+
+def of_two(change):
+    """Products of two values by `change`, those with a constant as they are."""
+    def product(a, b):
+        two = all(isinstance(x, torch.Tensor) and x.requires_grad and not isinstance(x, torch.nn.Parameter) for x in (a, b))
+        return change(a, b) if two else a * b
+    return {function: product for function in (torch.mul, torch.Tensor.mul, torch.Tensor.__mul__)}
 
 
 def by_ratio(function):
@@ -335,7 +352,8 @@ def attn_lrp(specimen, images, target, rules="attn"):
         return matmul(weights.detach(), value) if rules == "cp" else halved(weights, value, matmul)
 
     changed = {F.layer_norm: held_layer_norm(hold_mean=False), F.rms_norm: held_rms_norm, F.normalize: held_normalize,
-               **{function: by_ratio(function) for function in ACTIVATIONS}}
+               **{function: by_ratio(function) for function in ACTIVATIONS},
+               **of_two(lambda a, b: halved(a, b, operator.mul))}
     plain_activations(specimen.model)
     x = images.detach().requires_grad_()
     with materialised():
@@ -354,7 +372,9 @@ def attn_lrp(specimen, images, target, rules="attn"):
 def text_span(specimen, images, target, layers=None):
     """Direct contributions A <dO, V>: no gradient passes an activation or another attention, and norms are held."""
     held = {F.layer_norm: held_layer_norm(hold_mean=True), F.rms_norm: held_rms_norm, F.normalize: held_normalize}
-    cut = {function: lambda *a, stock=function, **k: stock(*a, **k).detach() for function in ACTIVATIONS}
+    # With a gradient of 0, so that a gate is still seen to be a product of two values.
+    cut = {function: lambda x, *a, stock=function, **k: stock(x, *a, **k).detach() + 0 * x for function in ACTIVATIONS}
+    cut.update(of_two(lambda a, b: (a * b).detach()))
     plain_activations(specimen.model)
     with constant_attention(), Replaced({**held, **cut}):
         tokens, attention, _ = run(specimen, images)
