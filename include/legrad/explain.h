@@ -34,8 +34,8 @@ struct Explanation {
 };
 
 /// Explains preprocessed images [B, 3, H, W] by several methods at once: one forward sweep, and one backward sweep if
-/// any of them needs it, and one relevance walk a theory. Methods that do not look at the target give the same map for every target; where all are of
-/// that kind, `target` may be left empty (K = 1).
+/// any of them needs it, and one relevance walk a theory. Methods that do not look at the target give the same map for
+/// every target; where all are of that kind, `target` may be left empty (K = 1).
 ///
 ///     auto [output, maps] = explain(vit, images, {281}, built_in_methods().choose("legrad,rollout"));
 Explanation explain(const Vit& vit, const at::Tensor& images, const Target& target, const std::vector<Method>& methods);

@@ -44,12 +44,12 @@ class Methods {
   /// go together.
   ChosenMethod parse(const std::string& spec) const;
 
-  /// Reads a comma list, "all": every method with its defaults, or "paper": the nine that LeGrad's paper compares. Throws `InputError` as `parse` does, and where the
-  /// same method stands twice with the same options.
+  /// Reads a comma list, "all": every method with its defaults, or "paper": the nine that LeGrad's paper compares.
+  /// Throws `InputError` as `parse` does, and where the same method stands twice with the same options.
   std::vector<ChosenMethod> parse_list(const std::string& specs) const;
 
-  /// The same for one model: "all" and "paper" are those of them that have a meaning for it, and rules for its operators,
-  /// which is found by trying.
+  /// The same for one model: "all" and "paper" are those of them that have a meaning for it, and rules for its
+  /// operators, which is found by trying.
   std::vector<ChosenMethod> parse_list(const std::string& specs, const Vit& vit) const;
 
   /// The same, as `explain` takes them.

@@ -26,13 +26,13 @@ struct GradEclipOptions {
 ///
 ///   map_j = relu(Σ_h λ_{h,j} ⟨∂s/∂O_{h,cls}, V_{h,j}⟩),   patches j only
 ///
-/// s is the model's final score, O the context of the last block's attention, or of the pooler's in a model with one. λ_j
-/// is the cosine of the class token's query and the patch's key, min-max over the patches: the loosened attention. Where
-/// the readout looks at several rows, the mean over them, before the relu. Returns raw maps [B, K, rows, columns] >= 0 in
-/// float32 (float64 for a float64 model).
+/// s is the model's final score, O the context of the last block's attention, or of the pooler's in a model with one.
+/// λ_j is the cosine of the class token's query and the patch's key, min-max over the patches: the loosened attention.
+/// Where the readout looks at several rows, the mean over them, before the relu. Returns raw maps [B, K, rows, columns]
+/// >= 0 in float32 (float64 for a float64 model).
 ///
-/// Deviations: the authors' code runs the last attention with a single head, which changes what the model says; here the
-/// model is left as it is, and `heads` says alone what is compared.
+/// Deviations: the authors' code runs the last attention with a single head, which changes what the model says; here
+/// the model is left as it is, and `heads` says alone what is compared.
 at::Tensor grad_eclip(const Vit& vit, const at::Tensor& images, const Target& targets,
                       const GradEclipOptions& options = {});
 

@@ -20,9 +20,9 @@ struct PartialLrpOptions {
 ///   map_j = mean_h relu(R_A,h,cls,j),   patches j only
 ///
 /// R_A is the relevance of the last block's attention map, or of the pooler's in a model with one, by layer-wise
-/// relevance propagation with the rules of the authors' layers_lrp: a linear layer's products of two positive and of two
-/// negative numbers share the relevance each on their own, sums are passed in proportion. Where the readout looks at
-/// several rows, "cls" is their uniform mean. Returns raw maps [B, K, rows, columns] >= 0 in float32 (float64 for a
+/// relevance propagation with the rules of the authors' layers_lrp: a linear layer's products of two positive and of
+/// two negative numbers share the relevance each on their own, sums are passed in proportion. Where the readout looks
+/// at several rows, "cls" is their uniform mean. Returns raw maps [B, K, rows, columns] >= 0 in float32 (float64 for a
 /// float64 model).
 ///
 /// Deviations: as `transformer_attribution`.

@@ -60,8 +60,8 @@ struct Share {
 };
 using Shares = std::vector<Share>;
 
-/// How a cotangent, or a relevance, passes an operator: a pure function of the operator as it ran and of what comes back
-/// to its results, one for each, none of them undefined.
+/// How a cotangent, or a relevance, passes an operator: a pure function of the operator as it ran and of what comes
+/// back to its results, one for each, none of them undefined.
 using Rule = std::function<Shares(const Call& call, const Cotangent& back)>;
 
 /// A table operator → rule.

@@ -7,12 +7,12 @@
 namespace legrad::graph {
 
 /// Gradients changed so that the input times them is its relevance, by Achtibat et al., ICML 2024: a norm's spread is a
-/// constant; an activation passes output / input; a product of two values gives half to each, so attention half to V and
-/// a quarter to Q and to K.
+/// constant; an activation passes output / input; a product of two values gives half to each, so attention half to V
+/// and a quarter to Q and to K.
 std::shared_ptr<const Rules> attn_lrp_rules();
 
-/// The same, but attention maps are constants, and relevance flows through V alone (conservative propagation, Ali et al.,
-/// ICML 2022).
+/// The same, but attention maps are constants, and relevance flows through V alone (conservative propagation, Ali et
+/// al., ICML 2022).
 std::shared_ptr<const Rules> cp_lrp_rules();
 
 }  // namespace legrad::graph

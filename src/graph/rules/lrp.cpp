@@ -69,8 +69,8 @@ Shares addmm(const Call& call, const Cotangent& back) {
   return product<parts>(call, back[0], "mat1", "mat2");
 }
 
-// O = A V: half to A, and through softmax on to Q Kᵀ, half of that to each; half to V. A few rows of A at a time. A mask
-// is a constant that gets none.
+// O = A V: half to A, and through softmax on to Q Kᵀ, half of that to each; half to V. A few rows of A at a time. A
+// mask is a constant that gets none.
 Shares attention(const Call& call, const Cotangent& back) {
   const auto rows = attention_rows(call);
   const auto share = over(back[0], call.result()) / 2;
