@@ -226,7 +226,8 @@ class GraphReader {
       number_for_tensor |= schema.arguments()[i].type()->kind() == c10::TypeKind::TensorType && !tensor;
     }
     // Where no scales are given, upsampling to a size has two overloads that take the same arguments.
-    const bool same = name.find("::upsample_") != std::string::npos && made->schema().overload_name() == "vec";
+    const bool same = name.find("::upsample_") != std::string::npos &&
+                      (made->schema().overload_name() == "vec" || overload == "vec");
     if (made->schema().overload_name() != overload && !number_for_tensor && !same) refuse_arguments(target);
     define_outputs(node.at("outputs"), made);
   }
@@ -348,6 +349,9 @@ class GraphReader {
                            : wanted;
     if (kind == "as_none") return constant(IValue());
     if (kind == "as_tensor") return find(value.at("name"));
+    if (kind == "as_bool" && inner->kind() == c10::TypeKind::NumberType) {
+      return constant(static_cast<int64_t>(value.get<bool>()));  // the type that it has in the model is told beside it
+    }
     if (kind == "as_bool") return constant(value.get<bool>());
     if (kind == "as_string") return constant(value.get<std::string>());
     if (kind == "as_scalar_type") return constant(static_cast<int64_t>(scalar_type(value)));
