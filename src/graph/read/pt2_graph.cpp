@@ -226,8 +226,8 @@ class GraphReader {
       number_for_tensor |= schema.arguments()[i].type()->kind() == c10::TypeKind::TensorType && !tensor;
     }
     // Where no scales are given, upsampling to a size has two overloads that take the same arguments.
-    const bool same = name.find("::upsample_") != std::string::npos &&
-                      (made->schema().overload_name() == "vec" || overload == "vec");
+    const bool same =
+        name.find("::upsample_") != std::string::npos && (made->schema().overload_name() == "vec" || overload == "vec");
     if (made->schema().overload_name() != overload && !number_for_tensor && !same) refuse_arguments(target);
     define_outputs(node.at("outputs"), made);
   }

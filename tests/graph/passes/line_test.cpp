@@ -6,6 +6,7 @@
 #include "graph/passes/cut.h"
 #include "graph/passes/free_sizes.h"
 #include "graph/passes/outputs.h"
+#include "graph/passes/recompose.h"
 #include "support/ir.h"
 
 namespace legrad::test {
@@ -236,6 +237,32 @@ TEST(Outputs, RefusesATopK) {
   %y : (Tensor, Tensor) = prim::TupleConstruct(%w, %i))")
                 .find("top-k"),
             std::string::npos);
+}
+
+// x, x sigmoid(GATE) in either order.
+graph::StraightLine gated(const std::string& gate, const std::string& product, const at::Tensor& x) {
+  return line_of(
+      "graph(%x : Tensor):\n  %c : float = prim::Constant[value=1.702]()\n"
+      "  %one : int = prim::Constant[value=1]()\n" +
+          gate + "  %s : Tensor = aten::sigmoid(%g)\n  %y : Tensor = aten::mul(" + product + ")\n  return (%y)\n",
+      x);
+}
+
+/// SiLU and quick GELU, spelled with a sigmoid, are one activation each, with the numbers that they had.
+TEST(Recompose, AGateByItselfIsAnActivation) {
+  const auto x = noise({2, 3});
+  const std::string quick = "  %g : Tensor = aten::mul(%x, %c)\n";
+  for (const std::string product : {"%x, %s", "%s, %x"}) {
+    auto line = gated(quick, product, x);
+    graph::recompose(line);
+    EXPECT_EQ(count(line, "silu"), 1U);
+    EXPECT_EQ(count(line, "sigmoid"), 0U);
+    EXPECT_TRUE(close(run(line, x), x * (1.702 * x).sigmoid()));
+  }
+  auto other = gated("  %g : Tensor = aten::add(%x, %x, %one)\n", "%x, %s", x);
+  graph::recompose(other);
+  EXPECT_EQ(count(other, "silu"), 0U) << "its gate is another value";
+  EXPECT_TRUE(close(run(other, x), x * (2 * x).sigmoid()));
 }
 
 }  // namespace
