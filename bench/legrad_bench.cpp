@@ -81,7 +81,7 @@ nlohmann::json measure(const Options& options) {
   std::vector<int64_t> classes(options.targets);
   std::iota(classes.begin(), classes.end(), 0);
   const auto known = legrad::built_in_methods();
-  const auto chosen = known.parse_list(options.methods);
+  const auto chosen = known.parse_list(options.methods, vit);
   std::vector<legrad::Method> methods;
   for (const auto& one : chosen) methods.push_back(one.method);
   const auto run = [&](const std::vector<legrad::Method>& some) { legrad::explain(vit, images, classes, some); };

@@ -2,11 +2,23 @@
 
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
+#include <legrad/error.h>
+#include <legrad/structure.h>
 #include <legrad/sweep.h>
 
 #include <cstdint>
+#include <string>
 
 namespace legrad {
+
+/// For who divides relevance by sums that nearly cancel.
+inline void expect_precision(const Structure& structure, const char* method) {
+  if (structure.dtype == at::kFloat || structure.dtype == at::kDouble) return;
+  throw InputError(std::string(method) +
+                       " divides by sums that nearly cancel, for which the model's dtype is too coarse; "
+                       "load it in float32",
+                   Reason::kNoMeaning);
+}
 
 /// R_O / O, what an attention map's relevance is made of; 0 where the context is.
 inline at::Tensor context_share(const RelevanceBlock& block) {

@@ -12,7 +12,9 @@ namespace {
 class PartialLrpRun : public MethodRun, public RelevanceWatcher {
  public:
   PartialLrpRun(std::shared_ptr<const Structure> structure, const PartialLrpOptions& options)
-      : structure_(std::move(structure)), explained_(explained_attention(*structure_, options.layer, "partial_lrp")) {}
+      : structure_(std::move(structure)), explained_(explained_attention(*structure_, options.layer, "partial_lrp")) {
+    expect_precision(*structure_, "partial_lrp");
+  }
 
   RelevanceWatcher* relevance() override { return this; }
   Theory theory() const override { return Theory::kLrp; }

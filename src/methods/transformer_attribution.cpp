@@ -19,7 +19,9 @@ class TransformerAttributionRun : public MethodRun, public RelevanceWatcher, pub
  public:
   TransformerAttributionRun(std::shared_ptr<const Structure> structure, const TransformerAttributionOptions& options)
       : structure_(std::move(structure)),
-        layers_(resolve_layers(options.layers, structure_->blocks, options.start_layer)) {}
+        layers_(resolve_layers(options.layers, structure_->blocks, options.start_layer)) {
+    expect_precision(*structure_, "transformer_attribution");
+  }
 
   RelevanceWatcher* relevance() override { return this; }
   BackwardWatcher* backward() override { return this; }

@@ -276,6 +276,20 @@ TEST_F(VitTest, ARunMayOutliveTheModel) {
   }
 }
 
+/// The half types are too coarse for relevance, and say so before anything runs.
+TEST_F(VitTest, RelevanceIsRefusedInHalfTypes) {
+  const auto vit = Vit::load(file(), {.device = testing::test_device(), .dtype = at::kBFloat16});
+  const auto known = built_in_methods();
+  const auto chosen = known.parse_list("paper", vit);
+  for (const char* name : {"transformer_attribution", "partial_lrp"}) {
+    EXPECT_TRUE(std::ranges::none_of(chosen, [&](const auto& method) { return method.name == name; })) << name;
+    EXPECT_NE(
+        testing::message_of<InputError>([&] { explain(vit, images_, {1}, {known.get(name)}); }).find("too coarse"),
+        std::string::npos);
+  }
+  EXPECT_EQ(chosen.size(), 7U);
+}
+
 TEST_F(VitTest, TheCorrectionDropsWhatIsSalientForTheEmptyPrompt) {
   const auto vit = load(file());
   const Target target({3, 1});

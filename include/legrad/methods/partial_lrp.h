@@ -25,7 +25,7 @@ struct PartialLrpOptions {
 /// at several rows, "cls" is their uniform mean. Returns raw maps [B, K, rows, columns] >= 0 in float32 (float64 for a
 /// float64 model).
 ///
-/// Deviations: as `transformer_attribution`.
+/// Deviations: as `transformer_attribution`. A model in a half type is refused: load it in float32.
 at::Tensor partial_lrp(const Vit& vit, const at::Tensor& images, const Target& targets,
                        const PartialLrpOptions& options = {});
 

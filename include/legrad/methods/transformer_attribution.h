@@ -30,7 +30,8 @@ struct TransformerAttributionOptions {
 /// columns] >= 0 in float32 (float64 for a float64 model).
 ///
 /// Deviations: a division by 0 gives 0, where the authors' code adds 1e-9 to every denominator; sums are taken over one
-/// image and one target. A model that gates values by values (SwiGLU) is refused by name: the paper has no rule.
+/// image and one target. A model that gates values by values (SwiGLU) is refused by name: the paper has no rule. A
+/// model in a half type is refused: load it in float32.
 at::Tensor transformer_attribution(const Vit& vit, const at::Tensor& images, const Target& targets,
                                    const TransformerAttributionOptions& options = {});
 
