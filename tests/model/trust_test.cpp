@@ -79,12 +79,16 @@ class TrustTest : public ::testing::Test {
   }
 
   static void expect_batch_is_one_by_one(const Vit& vit, const at::Tensor& images) {
-    const auto methods = built_in_methods();
-    const auto together = explain(vit, images, {1, 3}, methods.choose("all", vit)).maps;
+    const bool few = vit.structure().tokens <= 40;  // those by rules take a while, image by image
+    const auto known = built_in_methods().parse_list(
+        few ? "all" : "legrad,grad_cam,attention_cam,raw_attention,rollout,chefer_cam,grad_eclip", vit);
+    std::vector<Method> methods;
+    for (const auto& each : known) methods.push_back(each.method);
+    const auto together = explain(vit, images, {1, 3}, methods).maps;
     for (int64_t image = 0; image < images.size(0); ++image) {
-      const auto alone = explain(vit, images.narrow(0, image, 1), {1, 3}, methods.choose("all", vit)).maps;
+      const auto alone = explain(vit, images.narrow(0, image, 1), {1, 3}, methods).maps;
       for (size_t m = 0; m < alone.size(); ++m) {
-        EXPECT_LT(relative(together[m].narrow(0, image, 1), alone[m]), 1e-9) << methods.names()[m];
+        EXPECT_LT(relative(together[m].narrow(0, image, 1), alone[m]), 1e-9) << known[m].name;
       }
     }
   }

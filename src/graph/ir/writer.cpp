@@ -6,6 +6,8 @@ namespace legrad::graph {
 
 Writer::Writer(Graph& graph) : graph_(graph), place_(graph.block()) {}
 
+Writer::Writer(Graph& graph, Node* before) : graph_(graph), place_(before), scope_(before->scope()) {}
+
 Writer::Writer(StraightLine& line, Node* before)
     : graph_(*line.graph), place_(before), scope_(before->scope()), line_(&line) {}
 

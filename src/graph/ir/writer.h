@@ -14,6 +14,8 @@ class Writer {
  public:
   /// At the end of a graph about which no facts are kept.
   explicit Writer(Graph& graph);
+  /// The same, in front of one of its nodes.
+  Writer(Graph& graph, Node* before);
   /// Into a line, in front of one of its nodes, whose place in the model's source the new nodes take over.
   Writer(StraightLine& line, Node* before);
   Writer(const Writer&) = delete;

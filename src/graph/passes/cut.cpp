@@ -8,6 +8,7 @@
 
 #include "graph/ir/operators.h"
 #include "graph/ir/writer.h"
+#include "graph/passes/activations.h"
 #include "graph/passes/dependence.h"
 
 namespace legrad::graph {
@@ -212,6 +213,7 @@ Program cut(const StraightLine& line, const std::vector<Value*>& inputs, const s
             const std::string& name) {
   auto piece = copy_piece(line, inputs, outputs, name);
   for (const Value* output : outputs) piece.graph->registerOutput(piece.copies.at(output));
+  recompose_activations(*piece.graph);
   return {std::move(piece.graph), name};
 }
 
@@ -220,6 +222,7 @@ Program cut_with_mean(const StraightLine& line, const std::vector<Value*>& input
   auto piece = copy_piece(line, inputs, {tokens}, name);
   piece.graph->registerOutput(piece.copies.at(tokens));
   piece.graph->registerOutput(MeanPusher(line, piece).mean(tokens));
+  recompose_activations(*piece.graph);
   return {std::move(piece.graph), name};
 }
 

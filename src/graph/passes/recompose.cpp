@@ -20,7 +20,6 @@ bool is_copy(const Node* node) {
 
 std::optional<double> number(const Value* value) {
   const auto constant = torch::jit::toIValue(value);
-  if (constant && constant->isTensor() && constant->toTensor().dim() == 0) return constant->toTensor().item<double>();
   return constant && constant->isScalar() ? std::optional(constant->toScalar().toDouble()) : std::nullopt;
 }
 
@@ -48,7 +47,6 @@ class Recomposer {
       return make_linear(node, node->input(1), node->input(2), node->input(0));
     if (is_aten(node, "mm")) return make_linear(node, node->input(0), node->input(1), nullptr);
     if (is_aten(node, "bmm")) return make_matmul(node);
-    if (is_aten(node, "mul")) return make_silu(node);
   }
 
   // An expand to the size it has.
@@ -87,34 +85,6 @@ class Recomposer {
     const Node* filled = node->input(1)->node();
     const bool zeros = is_aten(filled, "zeros_like") || (is_aten(filled, "full_like") && number(filled->input(1)) == 0);
     if (zeros) node->output()->replaceAllUsesWith(softmax->output());
-  }
-
-  // x · sigmoid(c x), as SiLU and quick GELU are spelled: silu(c x) / c.
-  void make_silu(Node* node) {
-    for (const size_t side : {0, 1}) {
-      Value* x = node->input(side);
-      const Node* gate = node->input(1 - side)->node();
-      if (!is_aten(gate, "sigmoid")) continue;
-      Value* inner = gate->input(0);
-      const auto scale = inner == x ? std::optional(1.0) : scale_of(inner, x);
-      if (!scale) continue;
-      Writer write(line_, node);
-      const auto fact = line_.facts.at(node->output());
-      Value* made = write.call("silu", {inner}, fact);
-      if (*scale != 1) made = write.call("div", {made, write.constant(*scale)}, fact);
-      return replace(node->output(), made);
-    }
-  }
-
-  // c, where `scaled` is c x.
-  static std::optional<double> scale_of(const Value* scaled, const Value* x) {
-    const Node* node = scaled->node();
-    if (!is_aten(node, "mul")) return std::nullopt;
-    for (const size_t side : {0, 1}) {
-      const auto scale = number(node->input(1 - side));
-      if (node->input(side) == x && scale && *scale != 0) return scale;
-    }
-    return std::nullopt;
   }
 
   // rows · Wᵀ (+ bias), the rows of [..., k] flattened.

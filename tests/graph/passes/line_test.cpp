@@ -3,10 +3,10 @@
 #include <ATen/TensorOperators.h>
 #include <gtest/gtest.h>
 
+#include "graph/passes/activations.h"
 #include "graph/passes/cut.h"
 #include "graph/passes/free_sizes.h"
 #include "graph/passes/outputs.h"
-#include "graph/passes/recompose.h"
 #include "support/ir.h"
 
 namespace legrad::test {
@@ -239,30 +239,29 @@ TEST(Outputs, RefusesATopK) {
             std::string::npos);
 }
 
-// x, x sigmoid(GATE) in either order.
-graph::StraightLine gated(const std::string& gate, const std::string& product, const at::Tensor& x) {
-  return line_of(
+// x sigmoid(g) in either order, with g made of x.
+std::shared_ptr<graph::Graph> gated(const std::string& gate, const std::string& product) {
+  return parsed(
       "graph(%x : Tensor):\n  %c : float = prim::Constant[value=1.702]()\n"
       "  %one : int = prim::Constant[value=1]()\n" +
-          gate + "  %s : Tensor = aten::sigmoid(%g)\n  %y : Tensor = aten::mul(" + product + ")\n  return (%y)\n",
-      x);
+      gate + "  %s : Tensor = aten::sigmoid(%g)\n  %z : Tensor = aten::mul(" + product +
+      ")\n  %y : Tensor = aten::neg(%z)\n  return (%y)\n");
 }
 
 /// SiLU and quick GELU, spelled with a sigmoid, are one activation each, with the numbers that they had.
-TEST(Recompose, AGateByItselfIsAnActivation) {
+TEST(Activations, AValueGatedByItselfIsOne) {
   const auto x = noise({2, 3});
-  const std::string quick = "  %g : Tensor = aten::mul(%x, %c)\n";
   for (const std::string product : {"%x, %s", "%s, %x"}) {
-    auto line = gated(quick, product, x);
-    graph::recompose(line);
-    EXPECT_EQ(count(line, "silu"), 1U);
-    EXPECT_EQ(count(line, "sigmoid"), 0U);
-    EXPECT_TRUE(close(run(line, x), x * (1.702 * x).sigmoid()));
+    const auto quick = gated("  %g : Tensor = aten::mul(%x, %c)\n", product);
+    graph::recompose_activations(*quick);
+    quick->lint();
+    EXPECT_EQ(graph::find_all(*quick, "silu").size(), 1U);
+    EXPECT_EQ(graph::find_all(*quick, "sigmoid").size(), 0U);
+    EXPECT_TRUE(close(graph::Program(quick, "quick GELU")({x}).at(0), -x * (1.702 * x).sigmoid()));
   }
-  auto other = gated("  %g : Tensor = aten::add(%x, %x, %one)\n", "%x, %s", x);
-  graph::recompose(other);
-  EXPECT_EQ(count(other, "silu"), 0U) << "its gate is another value";
-  EXPECT_TRUE(close(run(other, x), x * (2 * x).sigmoid()));
+  const auto other = gated("  %g : Tensor = aten::add(%x, %x, %one)\n", "%x, %s");
+  graph::recompose_activations(*other);
+  EXPECT_EQ(graph::find_all(*other, "silu").size(), 0U) << "its gate is another value";
 }
 
 }  // namespace
