@@ -3,8 +3,8 @@
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
 
+#include "graph/rules/direct.h"
 #include "graph/rules/groups.h"
-#include "graph/rules/vjp.h"
 
 namespace legrad::graph {
 namespace {
@@ -17,16 +17,8 @@ Shares by_ratio(const Call& call, const Cotangent& back) {
 
 // The mean is taken off as it is, the spread is a constant.
 Shares layer_norm(const Call& call, const Cotangent& back) {
-  const auto& x = call.tensor("input");
-  const auto dims = norm_dims(call);
-  const auto spread = (x.var(dims, /*correction=*/0, /*keepdim=*/true) + call.argument("eps").toDouble()).rsqrt();
-  const auto scaled = (call.has("weight") ? back[0] * call.tensor("weight") : back[0]) * spread;
-  return {{"input", scaled - scaled.mean(dims, /*keepdim=*/true)}};
-}
-
-Shares rms_norm(const Call& call, const Cotangent& back) {
-  const auto spread = (call.tensor("input").square().mean(norm_dims(call), /*keepdim=*/true) + norm_eps(call)).rsqrt();
-  return {{"input", (call.has("weight") ? back[0] * call.tensor("weight") : back[0]) * spread}};
+  const auto held = held_layer_norm(call, back)[0].parts[0];
+  return {{"input", held - held.mean(norm_dims(call), /*keepdim=*/true)}};
 }
 
 Shares mul(const Call& call, const Cotangent& back) {
@@ -34,12 +26,6 @@ Shares mul(const Call& call, const Cotangent& back) {
   if (shares.size() < 2) return shares;
   for (auto& share : shares) share.parts[0] = share.parts[0] / 2;
   return shares;
-}
-
-// Of a length, which is a constant.
-Shares div(const Call& call, const Cotangent& back) {
-  if (!call.follows("self")) call.refuse("a constant divided by a value has no rule");
-  return {{"self", back[0] / call.number("other")}};
 }
 
 template <int query_and_key, int value>  // per cent
@@ -57,16 +43,12 @@ std::map<std::string, Rule> changed(Rule attention_rule) {
           {"relu", by_ratio},
           {"tanh", by_ratio},
           {"layer_norm", layer_norm},
-          {"rms_norm", rms_norm},
           {"mul", mul},
-          {"div", div},
           {"scaled_dot_product_attention", std::move(attention_rule)}};
 }
 
 std::shared_ptr<const Rules> table(const char* name, Rule attention_rule) {
-  auto rules = vjp_rules()->with(name, changed(std::move(attention_rule)));
-  rules.gradient = true;
-  return std::make_shared<const Rules>(std::move(rules));
+  return std::make_shared<const Rules>(held_norm_rules()->with(name, changed(std::move(attention_rule))));
 }
 
 }  // namespace

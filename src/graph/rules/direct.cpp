@@ -15,12 +15,6 @@ at::Tensor weighted(const Call& call, const at::Tensor& back) {
   return call.has("weight") ? back * call.tensor("weight") : back;
 }
 
-Shares held_layer_norm(const Call& call, const Cotangent& back) {
-  const auto& x = call.tensor("input");
-  const auto variance = x.var(norm_dims(call), /*correction=*/0, /*keepdim=*/true);
-  return {{"input", weighted(call, back[0]) * (variance + call.argument("eps").toDouble()).rsqrt()}};
-}
-
 Shares held_rms_norm(const Call& call, const Cotangent& back) {
   const auto square = call.tensor("input").square().mean(norm_dims(call), /*keepdim=*/true);
   return {{"input", weighted(call, back[0]) * (square + norm_eps(call)).rsqrt()}};
@@ -37,6 +31,12 @@ Shares held_div(const Call& call, const Cotangent& back) {
 }
 
 }  // namespace
+
+Shares held_layer_norm(const Call& call, const Cotangent& back) {
+  const auto& x = call.tensor("input");
+  const auto variance = x.var(norm_dims(call), /*correction=*/0, /*keepdim=*/true);
+  return {{"input", weighted(call, back[0]) * (variance + call.argument("eps").toDouble()).rsqrt()}};
+}
 
 std::shared_ptr<const Rules> held_norm_rules() {
   auto rules =

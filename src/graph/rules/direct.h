@@ -13,4 +13,7 @@ std::shared_ptr<const Rules> direct_rules();
 /// The gradient with the mean and the spread of norms, and lengths, held as they are.
 std::shared_ptr<const Rules> held_norm_rules();
 
+/// Its rule for a layer norm.
+Shares held_layer_norm(const Call& call, const Cotangent& back);
+
 }  // namespace legrad::graph

@@ -3,6 +3,8 @@
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
 
+#include <algorithm>
+
 #include "graph/rules/attention_rows.h"
 #include "graph/rules/groups.h"
 
