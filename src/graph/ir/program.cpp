@@ -197,12 +197,9 @@ Tape Program::record(const std::vector<at::Tensor>& inputs, const std::vector<si
   const at::AutoGradMode recording(false);
   auto registers = run(inputs, /*keep=*/true);
   auto outputs = outputs_in(registers);
-  // An instruction's node is part of the graph, which a recording may outlive the program with.
-  auto keeper = std::make_shared<std::pair<std::shared_ptr<Graph>, std::shared_ptr<const std::vector<Instruction>>>>(
-      graph_, instructions_);
   const std::vector<int> leaves(with_respect_to.begin(), with_respect_to.end());  // inputs are the first registers
   const auto recorded =
-      std::make_shared<const Recording>(std::move(keeper), *instructions_, std::move(registers), leaves, outputs_);
+      std::make_shared<const Recording>(graph_, instructions_, std::move(registers), leaves, outputs_);
   return {std::move(outputs), [recorded, rules = std::move(rules)](const std::vector<at::Tensor>& cotangents) {
             const at::AutoGradMode off(false);
             return recorded->walk(*rules, cotangents);

@@ -31,16 +31,16 @@ bool is_made_of_parts(c10::Symbol kind) {
 
 }  // namespace
 
-Recording::Recording(std::shared_ptr<const void> keeper, const std::vector<Instruction>& instructions,
+Recording::Recording(std::shared_ptr<const Graph> graph, std::shared_ptr<const std::vector<Instruction>> instructions,
                      std::vector<c10::IValue> registers, std::vector<int> leaves, std::vector<int> outputs)
-    : keeper_(std::move(keeper)),
-      instructions_(instructions),
+    : graph_(std::move(graph)),
+      instructions_(std::move(instructions)),
       registers_(std::move(registers)),
       leaves_(std::move(leaves)),
       outputs_(std::move(outputs)),
       follows_(registers_.size(), false) {
   for (const int leaf : leaves_) follows_[leaf] = true;
-  for (const auto& instruction : instructions_) mark(instruction);
+  for (const auto& instruction : *instructions_) mark(instruction);
 }
 
 // A result follows the leaves where an argument does and it holds real numbers.
@@ -148,7 +148,7 @@ void Recording::pass_rule(const Instruction& instruction, const Rules& rules, Re
 std::vector<at::Tensor> Recording::walk(const Rules& rules, const std::vector<at::Tensor>& cotangents) const {
   Registers back(registers_.size());
   for (size_t i = 0; i < outputs_.size(); ++i) add(back, outputs_[i], {cotangents.at(i)});
-  for (auto instruction = instructions_.rbegin(); instruction != instructions_.rend(); ++instruction) {
+  for (auto instruction = instructions_->rbegin(); instruction != instructions_->rend(); ++instruction) {
     pass(*instruction, rules, back);
   }
   std::vector<at::Tensor> pulled;

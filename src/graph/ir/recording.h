@@ -15,8 +15,8 @@ namespace legrad::graph {
 class Recording {
  public:
   /// `registers` are the values after the run; `leaves` the registers that are asked about, `outputs` those of the
-  /// program's outputs. `keeper` keeps alive what the instructions point to.
-  Recording(std::shared_ptr<const void> keeper, const std::vector<Instruction>& instructions,
+  /// program's outputs. A recording may outlive its program, and keeps the graph that the instructions point into.
+  Recording(std::shared_ptr<const Graph> graph, std::shared_ptr<const std::vector<Instruction>> instructions,
             std::vector<c10::IValue> registers, std::vector<int> leaves, std::vector<int> outputs);
 
   /// What the rules bring of the outputs' cotangents back to each leaf; zeros where nothing comes. Throws `InputError`
@@ -33,8 +33,8 @@ class Recording {
   void add(Registers& back, int at, const Cotangent& parts) const;
   std::vector<at::Tensor> tensors_in(int at) const;
 
-  std::shared_ptr<const void> keeper_;
-  const std::vector<Instruction>& instructions_;
+  std::shared_ptr<const Graph> graph_;
+  std::shared_ptr<const std::vector<Instruction>> instructions_;
   std::vector<c10::IValue> registers_;
   std::vector<int> leaves_;
   std::vector<int> outputs_;

@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "graph/ir/ir.h"
@@ -24,7 +25,6 @@ class Call {
        const std::vector<bool>& follows)
       : node_(node), arguments_(arguments), results_(results), follows_(follows) {}
 
-  const Node* node() const { return node_; }
   /// Whether this overload has such an argument and it was given.
   bool has(const char* name) const;
   const c10::IValue& argument(const char* name) const;
