@@ -109,8 +109,8 @@ struct RelevanceBlock {
   at::Tensor context_relevance;          ///< of O by the theory, [1, h, M, e]: a relevance, or a changed gradient
 };
 
-/// Watches a relevance walk: for each image and target the pooler first, then last block to first, then the images.
-/// Those with one theory share one walk.
+/// Watches a relevance walk: for each image the pooler first, then last block to first, then the image; of each all
+/// targets. Those with one theory share one walk.
 class RelevanceWatcher {
  public:
   virtual ~RelevanceWatcher() = default;

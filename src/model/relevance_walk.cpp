@@ -2,6 +2,10 @@
 #include <ATen/TensorOperators.h>
 
 #include <algorithm>
+#include <iterator>
+#include <memory>
+#include <utility>
+#include <vector>
 
 #include "graph/rules/attn_lrp.h"
 #include "graph/rules/direct.h"
@@ -16,6 +20,7 @@ using graph::Program;
 using graph::Rules;
 
 constexpr int64_t kPooler = -1;
+constexpr size_t kContext = 3;  // behind Q, K and V of a program that attends
 
 struct Tables {
   std::shared_ptr<const Rules> blocks, readout;
@@ -40,69 +45,68 @@ Tables tables_of(Theory theory) {
   return {graph::direct_rules(), graph::held_norm_rules()};
 }
 
+// Back through one image, all targets in one pass: what is run again and kept is the same for every target.
 class Walk {
  public:
-  Walk(const Network& network, const Tables& tables, const std::vector<RelevanceWatcher*>& watchers, int64_t image,
-       int64_t target)
-      : network_(network), tables_(tables), watchers_(watchers), image_(image), target_(target) {}
+  Walk(const Network& network, const Tables& tables, const std::vector<RelevanceWatcher*>& watchers, int64_t image)
+      : network_(network), tables_(tables), watchers_(watchers), image_(image) {}
 
-  // From what the score gives the output [1, C] down to what is watched. `tokens` are Z^0 ... Z^L of one image.
-  void run(const std::vector<at::Tensor>& tokens, const at::Tensor& images, const at::Tensor& at_output) {
+  // From what each score gives the output, [K] of [1, C], down to what is watched. `tokens` are Z^0 ... Z^L.
+  void run(const std::vector<at::Tensor>& tokens, const at::Tensor& images, std::vector<at::Tensor> relevances) {
+    relevances_ = std::move(relevances);
     const auto blocks = static_cast<int64_t>(network_.blocks.size());
     const bool to_images = std::ranges::any_of(watchers_, &RelevanceWatcher::watches_images);
-    const int64_t lowest = to_images ? -1 : lowest_watched(watchers_, blocks);
-    at::Tensor relevance = network_.pooler ? pass(kPooler, *network_.pooler, tokens.back(), at_output, lowest < blocks)
-                                           : pass_readout(tokens.back(), at_output);
-    for (int64_t l = blocks - 1; l >= std::max<int64_t>(lowest, 0); --l) {
-      relevance = pass(l, network_.blocks[l], tokens[l], relevance, lowest < l);
+    const int64_t lowest = lowest_watched(watchers_, blocks);
+    if (network_.pooler) {
+      pass(kPooler, *network_.pooler, tokens.back(), lowest < blocks);
+    } else {
+      pull(network_.readout, tables_.readout, {tokens.back(), network_.image_sizes(1)});
     }
-    if (to_images) show_images(images, relevance);
+    for (int64_t l = blocks - 1; l >= lowest; --l) pass(l, network_.blocks[l], tokens[l], to_images || lowest < l);
+    if (to_images) show_images(images);
   }
 
  private:
-  at::Tensor pull(const Program& program, const std::shared_ptr<const Rules>& rules,
-                  const std::vector<at::Tensor>& inputs, const at::Tensor& relevance) const {
-    return program.record(inputs, {0}, rules).pull({relevance})[0];
-  }
-
-  at::Tensor pass_readout(const at::Tensor& tokens, const at::Tensor& relevance) const {
-    return pull(network_.readout, tables_.readout, {tokens, network_.image_sizes(1)}, relevance);
+  // Through a program to its first input.
+  void pull(const Program& program, const std::shared_ptr<const Rules>& rules, const std::vector<at::Tensor>& inputs) {
+    const auto tape = program.record(inputs, {0}, rules);
+    for (auto& relevance : relevances_) relevance = tape.pull({relevance})[0];
   }
 
   // From a block's output to its input, or from the model's output through the pooler. With `below` false nothing but
   // the context is asked for.
-  at::Tensor pass(int64_t index, const AttentionStage& stage, const at::Tensor& tokens, const at::Tensor& relevance,
-                  bool below) const {
+  void pass(int64_t index, const AttentionStage& stage, const at::Tensor& tokens, bool below) {
     const auto sizes = network_.image_sizes(1);
     const auto attend = stage.attend.record({tokens, sizes}, {0}, tables_.blocks);
     const auto attended = network_.attended(stage, attend.outputs(), 1);
     const auto& rules = index == kPooler ? tables_.readout : tables_.blocks;
     const auto tail =
         stage.tail.record({Network::context_in_file(stage, attended.context), tokens, sizes}, {0, 1}, rules);
-    const auto at_tail = tail.pull({relevance});
-    const RelevanceBlock seen{index,
-                              image_,
-                              target_,
-                              &attended.attention,
-                              attended.context,
-                              Network::context_from_file(stage, at_tail[0], 1)};
-    for (auto* watcher : watchers_) {
-      if (watcher->watches(index)) watcher->on_block(seen);
+    for (size_t k = 0; k < relevances_.size(); ++k) {
+      const auto at_tail = tail.pull({relevances_[k]});
+      show({index, image_, static_cast<int64_t>(k), &attended.attention, attended.context,
+            Network::context_from_file(stage, at_tail[0], 1)});
+      if (!below) continue;
+      std::vector<at::Tensor> at_parts(attend.outputs().size());
+      at_parts[kContext] = at_tail[0];
+      relevances_[k] = at_tail[1] + attend.pull(at_parts)[0];
     }
-    if (!below) return {};
-    std::vector<at::Tensor> at_parts(attend.outputs().size());
-    at_parts[3] = at_tail[0];
-    return at_tail[1] + attend.pull(at_parts)[0];
   }
 
-  void show_images(const at::Tensor& images, const at::Tensor& relevance) const {
-    auto back = relevance;
-    const auto patches = network_.run_patchify(images);
-    back = pull(network_.embed, tables_.blocks, {patches, network_.image_sizes(1)}, back);
-    if (network_.patchify) back = pull(network_.patchify, tables_.blocks, {images, images}, back);
-    if (tables_.blocks->gradient) back = back * images;
+  void show(const RelevanceBlock& block) const {
     for (auto* watcher : watchers_) {
-      if (watcher->watches_images()) watcher->on_images(image_, target_, back);
+      if (watcher->watches(block.index)) watcher->on_block(block);
+    }
+  }
+
+  void show_images(const at::Tensor& images) {
+    pull(network_.embed, tables_.blocks, {network_.run_patchify(images), network_.image_sizes(1)});
+    if (network_.patchify) pull(network_.patchify, tables_.blocks, {images, images});
+    for (size_t k = 0; k < relevances_.size(); ++k) {
+      const auto pixels = tables_.blocks->gradient ? relevances_[k] * images : relevances_[k];
+      for (auto* watcher : watchers_) {
+        if (watcher->watches_images()) watcher->on_images(image_, static_cast<int64_t>(k), pixels);
+      }
     }
   }
 
@@ -110,7 +114,7 @@ class Walk {
   const Tables& tables_;
   const std::vector<RelevanceWatcher*>& watchers_;
   int64_t image_;
-  int64_t target_;
+  std::vector<at::Tensor> relevances_;  // [K], at the stage that was passed last
 };
 
 // What the walk starts with at the output [1, C]: the score's weights, or each entry's share of the score.
@@ -132,23 +136,22 @@ int64_t lowest_watched(const std::vector<RelevanceWatcher*>& watchers, int64_t b
 
 void walk_relevance(const Network& network, const at::Tensor& images, const std::vector<at::Tensor>& tokens,
                     const at::Tensor& output, const Target& target, const std::vector<RelevanceWatcher*>& watchers) {
+  if (watchers.empty()) return;
   const GradScope scope(false);
+  std::vector<at::Tensor> weights;  // [K] of [B, C]
+  for (int64_t k = 0; k < target.count(output); ++k) weights.push_back(target.weights(output, k));
   for (const Theory theory : {Theory::kLrpOurs, Theory::kLrp, Theory::kAttnLrp, Theory::kCpLrp, Theory::kDirect}) {
     std::vector<RelevanceWatcher*> watching;
     std::ranges::copy_if(watchers, std::back_inserter(watching),
                          [&](const RelevanceWatcher* watcher) { return watcher->theory() == theory; });
     if (watching.empty()) continue;
     const auto tables = tables_of(theory);
-    const int64_t targets = target.count(output);
-    for (int64_t k = 0; k < targets; ++k) {
-      const auto weights = target.weights(output, k);
-      for (int64_t image = 0; image < output.size(0); ++image) {
-        const auto alone = [&](const at::Tensor& all) { return all.defined() ? all.narrow(0, image, 1) : all; };
-        std::vector<at::Tensor> of_image;
-        std::ranges::transform(tokens, std::back_inserter(of_image), alone);
-        Walk(network, tables, watching, image, k)
-            .run(of_image, alone(images), start(alone(output), alone(weights), tables.blocks->gradient));
-      }
+    for (int64_t image = 0; image < output.size(0); ++image) {
+      const auto alone = [&](const at::Tensor& all) { return all.defined() ? all.narrow(0, image, 1) : all; };
+      std::vector<at::Tensor> of_image, starts;
+      std::ranges::transform(tokens, std::back_inserter(of_image), alone);
+      for (const auto& each : weights) starts.push_back(start(alone(output), alone(each), tables.blocks->gradient));
+      Walk(network, tables, watching, image).run(of_image, alone(images), std::move(starts));
     }
   }
 }
