@@ -1,4 +1,3 @@
-#include <ATen/ops/zeros.h>
 #include <legrad/error.h>
 #include <legrad/methods.h>
 
@@ -18,11 +17,9 @@ std::string unknown(const std::string& name, const std::vector<std::string>& nam
          "'; the known ones, the nearest first: " + io::joined(io::nearest_names(name, names, names.size()));
 }
 
-bool is_a_group(const std::string& specs) { return specs == "all" || specs == "paper"; }
-
 void check_spelling(const MethodRow& row) {
   if (row.name.empty()) throw InputError("a method needs a name");
-  if (!methods::can_be_spelled(row.name) || is_a_group(row.name)) {
+  if (!methods::can_be_spelled(row.name) || methods::is_a_group(row.name)) {
     throw InputError("a method cannot be called '" + row.name +
                      "'; a name is letters, digits and _, a letter first, and \"all\" and \"paper\" mean several");
   }
@@ -41,27 +38,6 @@ void check_spelling(const MethodRow& row) {
 constexpr std::array kPaper = {"legrad",   "grad_cam",   "attention_cam",           "raw_attention",
                                "rollout",  "chefer_cam", "transformer_attribution", "partial_lrp",
                                "text_span"};
-
-// Whether the method starts on the model, and what passes back by rules passes all of the model's operators.
-bool has_meaning(const ChosenMethod& chosen, const Vit& vit) {
-  const auto& input = *vit.structure().image;
-  try {
-    const auto run = chosen.method(vit.shared_structure());
-    if (run->relevance()) {
-      explain(vit, at::zeros({1, input.channels, input.size.height, input.size.width}), {0}, {chosen.method});
-    }
-    return true;
-  } catch (const InputError& error) {
-    if (error.reason() != Reason::kNoMeaning && error.reason() != Reason::kNoRule) throw;
-    return false;
-  }
-}
-
-std::vector<Method> methods_of(std::vector<ChosenMethod> chosen) {
-  std::vector<Method> methods;
-  for (auto& each : chosen) methods.push_back(std::move(each.method));
-  return methods;
-}
 
 }  // namespace
 
@@ -102,19 +78,7 @@ std::vector<ChosenMethod> Methods::parse_list(const std::string& text) const {
   return chosen;
 }
 
-std::vector<ChosenMethod> Methods::parse_list(const std::string& text, const Vit& vit) const {
-  auto chosen = parse_list(text);
-  if (is_a_group(text)) std::erase_if(chosen, [&](const ChosenMethod& method) { return !has_meaning(method, vit); });
-  return chosen;
-}
-
 Method Methods::get(const std::string& spec) const { return parse(spec).method; }
-
-std::vector<Method> Methods::choose(const std::string& specs) const { return methods_of(parse_list(specs)); }
-
-std::vector<Method> Methods::choose(const std::string& specs, const Vit& vit) const {
-  return methods_of(parse_list(specs, vit));
-}
 
 std::vector<std::string> Methods::names() const {
   std::vector<std::string> names;

@@ -53,4 +53,6 @@ bool can_be_spelled(const std::string& name) {
   return !name.empty() && is_letter(name.front()) && std::ranges::all_of(name, fits);
 }
 
+bool is_a_group(const std::string& specs) { return specs == "all" || specs == "paper"; }
+
 }  // namespace legrad::methods

@@ -24,4 +24,7 @@ std::vector<std::string> split_list(const std::string& text);
 /// Whether a method or an option of this name could be spelled: letters, digits and _, a letter first.
 bool can_be_spelled(const std::string& name);
 
+/// Whether it is no list but the word for several methods, "all" or "paper".
+bool is_a_group(const std::string& specs);
+
 }  // namespace legrad::methods
