@@ -8,6 +8,14 @@
 
 namespace legrad {
 
+/// How gradients pass a model's operators in the sweeps.
+enum class GradientRules {
+  kGradient,  ///< as they are
+  /// LibraGrad's (Mehri et al., CVPR 2025): attention maps, gates of activations and the spread of norms are constants,
+  /// and a product of two values gives half to each, so that inputs and biases times their gradients add up to the score
+  kLibra,
+};
+
 /// Which score of its own a block is asked for in the forward sweep.
 enum class BlockScore {
   kNone,       ///< none
@@ -99,6 +107,14 @@ enum class Theory {
   kDirect,   ///< the gradient along residual connections alone, norms on the way to the output held (Gandelsman et al.)
 };
 
+/// How much more linear layers favour products of the output's own sign (LRP-γ), where a theory passes a changed
+/// gradient; 0: not at all.
+struct Gammas {
+  double linear = 0;   ///< of linear layers
+  double patches = 0;  ///< of convolutions, as a patch embedding is
+  bool operator==(const Gammas&) const = default;
+};
+
 /// A block, or the pooler, as a relevance walk passes it, for one image and one target.
 struct RelevanceBlock {
   int64_t index = 0;                     ///< counted from 0; -1 for the pooler
@@ -110,11 +126,12 @@ struct RelevanceBlock {
 };
 
 /// Watches a relevance walk: for each image the pooler first, then last block to first, then the image; of each all
-/// targets. Those with one theory share one walk.
+/// targets. Those with one theory and the same γ share one walk.
 class RelevanceWatcher {
  public:
   virtual ~RelevanceWatcher() = default;
   virtual Theory theory() const = 0;
+  virtual Gammas gammas() const { return {}; }
   /// Whether it wants to see block `block`, counted from 0; -1 for the pooler. The walk goes no further than needed.
   virtual bool watches(int64_t block) const = 0;
   virtual void on_block(const RelevanceBlock& block) { (void)block; }

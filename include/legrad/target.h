@@ -66,6 +66,9 @@ class Target {
   /// embedding, over the output's length where lengths are divided out; of a callable its gradient.
   at::Tensor weights(const at::Tensor& output, int64_t k) const;
 
+  /// The same scores, whose gradients take lengths that are divided out for constants; of a callable its own gradient.
+  Target with_held_lengths() const;
+
   /// The targets of `first`, then those of `second`.
   friend Target joined(const Target& first, const Target& second);
 

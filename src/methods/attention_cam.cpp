@@ -4,6 +4,7 @@
 #include <legrad/patch_map.h>
 
 #include "methods/explained_attention.h"
+#include "methods/gradient_rules.h"
 #include "methods/of_target.h"
 #include "methods/row_times.h"
 
@@ -61,13 +62,16 @@ Method attention_cam_method(const AttentionCamOptions& options) {
 }
 
 MethodRow attention_cam_row() {
+  const auto make = [](const OptionValues& values) {
+    return by_rules(attention_cam_method({.layer = values.block("layer")}), rules_of(values));
+  };
   return {.name = "attention_cam",
           .title = "AttentionCAM",
           .source = "Chefer et al., CVPR 2021, a baseline there; LeGrad's eq. 13, poolers §8.5",
           .explains = "the last attention, heads weighted by their mean gradient",
           .looks_at_target = true,
-          .options = {layer_option()},
-          .make = [](const OptionValues& values) { return attention_cam_method({.layer = values.block("layer")}); }};
+          .options = {layer_option(), rules_option()},
+          .make = make};
 }
 
 }  // namespace legrad

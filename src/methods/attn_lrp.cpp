@@ -11,7 +11,8 @@ namespace {
 class AttnLrpRun : public MethodRun, public RelevanceWatcher {
  public:
   AttnLrpRun(std::shared_ptr<const Structure> structure, const AttnLrpOptions& options)
-      : structure_(std::move(structure)), rules_(options.rules) {
+      : structure_(std::move(structure)), options_(options) {
+    if (!(options.gamma >= 0 && options.gamma_patches >= 0)) throw InputError("attn_lrp: a gamma is at least 0");
     const auto& [size, grid] = std::pair(structure_->image->size, structure_->image->grid);
     if (size.height % grid.rows != 0 || size.width % grid.columns != 0) {
       throw InputError(
@@ -22,7 +23,8 @@ class AttnLrpRun : public MethodRun, public RelevanceWatcher {
   }
 
   RelevanceWatcher* relevance() override { return this; }
-  Theory theory() const override { return rules_ == AttnLrpRules::kCp ? Theory::kCpLrp : Theory::kAttnLrp; }
+  Theory theory() const override { return options_.rules == AttnLrpRules::kCp ? Theory::kCpLrp : Theory::kAttnLrp; }
+  Gammas gammas() const override { return {options_.gamma, options_.gamma_patches}; }
   bool watches(int64_t /*block*/) const override { return false; }
   bool watches_images() const override { return true; }
 
@@ -40,7 +42,7 @@ class AttnLrpRun : public MethodRun, public RelevanceWatcher {
 
  private:
   std::shared_ptr<const Structure> structure_;
-  AttnLrpRules rules_;
+  AttnLrpOptions options_;
   std::vector<std::vector<at::Tensor>> maps_;  // [K][B] of [1, rows, columns]
 };
 
@@ -58,7 +60,9 @@ Method attn_lrp_method(const AttnLrpOptions& options) {
 
 MethodRow attn_lrp_row() {
   const auto make = [](const OptionValues& values) {
-    return attn_lrp_method({.rules = values.name("rules") == "cp" ? AttnLrpRules::kCp : AttnLrpRules::kAttn});
+    return attn_lrp_method({.rules = values.name("rules") == "cp" ? AttnLrpRules::kCp : AttnLrpRules::kAttn,
+                            .gamma = values.number("gamma"),
+                            .gamma_patches = values.number("gamma_patches")});
   };
   return {.name = "attn_lrp",
           .title = "AttnLRP",
@@ -66,7 +70,10 @@ MethodRow attn_lrp_row() {
           .explains = "the relevance of each patch's pixels",
           .looks_at_target = true,
           .options = {{"rules", takes::OneOf{{"attn", "cp"}}, "attn",
-                       "cp takes attention maps for constants, so that relevance passes through values alone"}},
+                       "cp takes attention maps for constants, so that relevance passes through values alone"},
+                      {"gamma", takes::Number{0, 1000}, "0",
+                       "how much linear layers favour products of their output's own sign"},
+                      {"gamma_patches", takes::Number{0, 1000}, "0", "likewise of the patch embedding's convolution"}},
           .make = make};
 }
 

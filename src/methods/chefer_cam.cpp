@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "methods/for_each_chunk.h"
+#include "methods/gradient_rules.h"
 #include "methods/row_times.h"
 
 namespace legrad {
@@ -134,12 +135,13 @@ Method chefer_cam_method(const CheferCamOptions& options) {
 
 MethodRow chefer_cam_row() {
   const auto make = [](const OptionValues& values) -> Method {
-    return [values](std::shared_ptr<const Structure> structure) {
+    const auto method = [values](std::shared_ptr<const Structure> structure) {
       const CheferCamOptions options{.layers = values.blocks("layers").of(structure->blocks),
                                      .start_layer = *values.block("start_layer"),
                                      .normalize = values.yes("normalize")};
       return std::make_unique<CheferCamRun>(std::move(structure), options);
     };
+    return by_rules(method, rules_of(values));
   };
   return {
       .name = "chefer_cam",
@@ -151,7 +153,8 @@ MethodRow chefer_cam_row() {
                   {"start_layer", takes::Block{}, "0", "the blocks before it are left out; the authors' scripts say 1"},
                   {"normalize", takes::YesNo{}, "no",
                    "yes divides the rows of the blocks' product by their sums before a pooler reads it; only for "
-                   "models with a pooler"}},
+                   "models with a pooler"},
+                  rules_option()},
       .make = make};
 }
 

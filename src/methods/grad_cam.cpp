@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "methods/gradient_rules.h"
 #include "methods/of_target.h"
 
 namespace legrad {
@@ -72,12 +73,13 @@ Method grad_cam_method(const GradCamOptions& options) {
 
 MethodRow grad_cam_row() {
   const auto make = [](const OptionValues& values) -> Method {
-    return [values](std::shared_ptr<const Structure> structure) {
+    const auto method = [values](std::shared_ptr<const Structure> structure) {
       const GradCamOptions options{.layers = values.blocks("layers").of(structure->blocks),
                                    .include_prefix = values.yes("include_prefix"),
                                    .multi_layer = values.yes("multi_layer")};
       return std::make_unique<GradCamRun>(std::move(structure), options);
     };
+    return by_rules(method, rules_of(values));
   };
   return {.name = "grad_cam",
           .title = "GradCAM",
@@ -89,7 +91,8 @@ MethodRow grad_cam_row() {
                        "all"},
                       {"include_prefix", takes::YesNo{}, "yes",
                        "no takes the weights from patch tokens alone, without class token and registers (Table 6)"},
-                      {"multi_layer", takes::YesNo{}, "no", "yes takes the mean over several layers' maps (Table 6)"}},
+                      {"multi_layer", takes::YesNo{}, "no", "yes takes the mean over several layers' maps (Table 6)"},
+                      rules_option()},
           .make = make};
 }
 

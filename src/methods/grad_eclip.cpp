@@ -4,6 +4,7 @@
 #include <legrad/patch_map.h>
 
 #include "methods/explained_attention.h"
+#include "methods/gradient_rules.h"
 #include "methods/of_target.h"
 #include "methods/row_times.h"
 #include "model/unit_rows.h"
@@ -73,8 +74,8 @@ Method grad_eclip_method(const GradEclipOptions& options) {
 
 MethodRow grad_eclip_row() {
   const auto make = [](const OptionValues& values) {
-    return grad_eclip_method({.layer = values.block("layer"),
-                              .heads = values.name("heads") == "one" ? GradEclipHeads::kOne : GradEclipHeads::kModel});
+    const auto heads = values.name("heads") == "one" ? GradEclipHeads::kOne : GradEclipHeads::kModel;
+    return by_rules(grad_eclip_method({.layer = values.block("layer"), .heads = heads}), rules_of(values));
   };
   return {.name = "grad_eclip",
           .title = "Grad-ECLIP",
@@ -83,7 +84,8 @@ MethodRow grad_eclip_row() {
           .looks_at_target = true,
           .options = {layer_option(),
                       {"heads", takes::OneOf{{"model", "one"}}, "model",
-                       "whether queries and keys are compared head by head, or all heads' together"}},
+                       "whether queries and keys are compared head by head, or all heads' together"},
+                      rules_option()},
           .make = make};
 }
 

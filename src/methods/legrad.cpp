@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "methods/for_each_chunk.h"
+#include "methods/gradient_rules.h"
 #include "model/grad_scope.h"
 
 namespace legrad {
@@ -66,6 +67,7 @@ class LegradRun : public MethodRun, public ForwardWatcher {
   }
 
   ForwardWatcher* forward() override { return this; }
+  GradientRules rules() const override { return options_.rules; }
   at::Tensor maps() const override { return result().maps; }
 
   BlockScore wants(int64_t block) const override {
@@ -141,7 +143,8 @@ LegradResult legrad_by_layer(const Vit& vit, const at::Tensor& images, const Tar
                              const LegradOptions& options) {
   const model::GradScope scope(false);
   LegradRun run(vit.shared_structure(), options);
-  vit.sweep(images, targets, {&run});
+  const auto passed = options.rules == GradientRules::kGradient ? vit : vit.by_rules(options.rules);
+  passed.sweep(images, targets, {&run});
   return run.result();
 }
 
@@ -162,7 +165,8 @@ LegradOptions legrad_options(const OptionValues& values, const Structure& struct
           .layers = values.blocks("layers").of(structure.blocks),
           .relu = values.yes("relu"),
           .negative_slope = values.number("negative_slope"),
-          .layer_weights = values.numbers("layer_weights")};
+          .layer_weights = values.numbers("layer_weights"),
+          .rules = rules_of(values)};
 }
 
 MethodRow legrad_row() {
@@ -186,7 +190,8 @@ MethodRow legrad_row() {
                       {"negative_slope", takes::Number{0, 1}, "0",
                        "what negative gradients are multiplied by, a LeakyReLU's slope (Table 10)"},
                       {"layer_weights", takes::Numbers{}, "",
-                       "a weight for each of the layers, first to last; without, all weigh the same"}},
+                       "a weight for each of the layers, first to last; without, all weigh the same"},
+                      rules_option()},
           .make = make};
 }
 

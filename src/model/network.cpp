@@ -76,13 +76,13 @@ at::Tensor Network::image_sizes(int64_t batch) const {
 std::vector<at::Tensor> Network::run(const graph::Program& program, const std::vector<at::Tensor>& inputs,
                                      size_t shared) const {
   const int64_t batch = inputs[0].size(0);
-  if (!plan.batch_of_one || batch == 1) return program(inputs);
+  if (!plan.batch_of_one || batch == 1) return program(inputs, rules);
   std::vector<std::vector<at::Tensor>> outputs;  // [output][image]
   for (int64_t image = 0; image < batch; ++image) {
     std::vector<at::Tensor> alone;
     alone.reserve(inputs.size());
     for (const auto& input : inputs) alone.push_back(input.narrow(0, image, 1));
-    const auto given = program(alone);
+    const auto given = program(alone, rules);
     outputs.resize(given.size());
     for (size_t i = 0; i < given.size(); ++i) outputs[i].push_back(given[i]);
   }

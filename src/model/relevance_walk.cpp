@@ -29,16 +29,16 @@ struct Tables {
       : blocks(std::move(of_blocks)), readout(std::move(of_readout)) {}
 };
 
-Tables tables_of(Theory theory) {
+Tables tables_of(Theory theory, const Gammas& gammas) {
   switch (theory) {
     case Theory::kLrpOurs:
       return Tables(graph::lrp_ours_rules());
     case Theory::kLrp:
       return Tables(graph::lrp_rules());
     case Theory::kAttnLrp:
-      return Tables(graph::attn_lrp_rules());
+      return Tables(graph::attn_lrp_rules(gammas.linear, gammas.patches));
     case Theory::kCpLrp:
-      return Tables(graph::cp_lrp_rules());
+      return Tables(graph::cp_lrp_rules(gammas.linear, gammas.patches));
     case Theory::kDirect:
       break;
   }
@@ -140,12 +140,15 @@ void walk_relevance(const Network& network, const at::Tensor& images, const std:
   const GradScope scope(false);
   std::vector<at::Tensor> weights;  // [K] of [B, C]
   for (int64_t k = 0; k < target.count(output); ++k) weights.push_back(target.weights(output, k));
-  for (const Theory theory : {Theory::kLrpOurs, Theory::kLrp, Theory::kAttnLrp, Theory::kCpLrp, Theory::kDirect}) {
-    std::vector<RelevanceWatcher*> watching;
-    std::ranges::copy_if(watchers, std::back_inserter(watching),
-                         [&](const RelevanceWatcher* watcher) { return watcher->theory() == theory; });
-    if (watching.empty()) continue;
-    const auto tables = tables_of(theory);
+  for (auto waiting = watchers; !waiting.empty();) {
+    const auto theory = waiting.front()->theory();
+    const auto gammas = waiting.front()->gammas();
+    const auto others = std::ranges::stable_partition(waiting, [&](const RelevanceWatcher* watcher) {
+      return watcher->theory() == theory && watcher->gammas() == gammas;
+    });
+    const std::vector<RelevanceWatcher*> watching(waiting.begin(), others.begin());
+    waiting.erase(waiting.begin(), others.begin());
+    const auto tables = tables_of(theory, gammas);
     for (int64_t image = 0; image < output.size(0); ++image) {
       const auto alone = [&](const at::Tensor& all) { return all.defined() ? all.narrow(0, image, 1) : all; };
       std::vector<at::Tensor> of_image, starts;

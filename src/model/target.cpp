@@ -197,6 +197,19 @@ Target Target::on(c10::Device device) const {
   return moved;
 }
 
+Target Target::with_held_lengths() const {
+  if (!kind_) return *this;
+  return Target([target = *this](const at::Tensor& output) {
+    std::vector<at::Tensor> columns;
+    const auto as_seen = output.detach();
+    for (int64_t k = 0; k < target.count(as_seen); ++k) {
+      const auto held = target.weights(as_seen, k);
+      columns.push_back(target.score(as_seen, k).detach() + (held * (output - as_seen)).sum(-1));
+    }
+    return at::stack(columns, 1);
+  });
+}
+
 int64_t Target::count(const at::Tensor& output) const {
   if (!kind_) throw InputError("no target was given; expected class indices, embeddings or a function");
   if (kind_->choice) return chosen(output).count(output);

@@ -5,6 +5,7 @@
 #include <sstream>
 #include <utility>
 
+#include "graph/rules/libra.h"
 #include "model/grad_scope.h"
 #include "model/load.h"
 #include "model/network.h"
@@ -73,8 +74,16 @@ Vit Vit::load(const std::filesystem::path& file, const LoadOptions& options) {
 Vit Vit::resized(int64_t height, int64_t width) const {
   const model::GradScope scope(false);
   return model::plainly<ModelError>("taking images of another size", [&] {
-    return Vit(model::resize(*network_, {height, width}));
+    auto network = std::make_shared<model::Network>(*model::resize(*network_, {height, width}));
+    network->rules = network_->rules;
+    return Vit(std::move(network));
   });
+}
+
+Vit Vit::by_rules(GradientRules rules) const {
+  auto network = std::make_shared<model::Network>(*network_);
+  network->rules = rules == GradientRules::kLibra ? graph::libra_rules() : nullptr;
+  return Vit(std::move(network));
 }
 
 const Structure& Vit::structure() const { return network_->structure; }
@@ -91,9 +100,13 @@ at::Tensor Vit::sweep(const at::Tensor& images, const Target& target, const std:
   const model::GradScope scope(false);
   return model::plainly<Error>("running the model", [&] {
     const auto input = prepared(images, structure());
-    auto chosen = target.on(structure().device);
+    const auto as_asked = [&](const Target& known) {
+      const auto here = known.on(structure().device);
+      return network_->rules ? here.with_held_lengths() : here;
+    };
+    auto chosen = target.to_be_chosen() ? target : as_asked(target);
     const auto choose = [&](const at::Tensor& output) {
-      if (chosen.to_be_chosen()) chosen = chosen.chosen(output).on(structure().device);
+      if (chosen.to_be_chosen()) chosen = as_asked(chosen.chosen(output));
     };
     if (model::any_score_wanted(forward, structure().blocks) && chosen.to_be_chosen()) choose(this->forward(input));
     std::vector<at::Tensor> tokens;

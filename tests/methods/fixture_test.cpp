@@ -133,6 +133,7 @@ legrad::LegradOptions legrad_options(const Fixture& fixture, const json& test_ca
   options.layers = layers(test_case);
   options.relu = test_case.at("relu").get<bool>();
   options.negative_slope = test_case.at("negative_slope").get<double>();
+  if (test_case.value("rules", "") == "libra") options.rules = legrad::GradientRules::kLibra;
   return options;
 }
 
@@ -239,7 +240,7 @@ TEST_P(FixtureTest, LegradIsItsDefinition) {
 std::string spec(const json& test_case) {
   std::string spec = test_case.at("method").get<std::string>();
   for (const char* key : {"layers", "layer", "include_prefix", "multi_layer", "start_layer", "head_fusion",
-                          "discard_ratio", "normalize", "rules", "heads"}) {
+                          "discard_ratio", "normalize", "rules", "heads", "gamma", "gamma_patches"}) {
     if (!test_case.contains(key) || test_case.at(key).is_null()) continue;
     const auto& value = test_case.at(key);
     std::string text = value.is_string() ? value.get<std::string>() : value.dump();

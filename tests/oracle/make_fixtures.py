@@ -63,6 +63,9 @@ def cases(specimen, named, by_rules):
     for method, options, target in baselines.cases(specimen, named):
         yield method, options, target, False
     if by_rules:  # these take a while
+        yield "legrad", {"readout": "model", "rules": "libra"}, named["main"], True
+        if not specimen.pooler:
+            yield "legrad", {"readout": "token_mean", "rules": "libra"}, named["third"], False
         for method, options, target in relevance.cases(specimen, named):
             yield method, options, target, False
 
@@ -130,7 +133,7 @@ def write(name, entry, out, by_rules=True):
             embeddings = folder.store(f"case{number}_embeddings.npy", target.embeddings.to(dtype))
             case["targets"] = {"embeddings": embeddings, "similarity": target.similarity}
         if method == "legrad":
-            maps, layer_scores, layer_maps = definitions.legrad(specimen, exact, target, **options)
+            maps, layer_scores, layer_maps = relevance.legrad(specimen, exact, target, **options)
             if by_layer:
                 case["layer_scores"] = folder.store(f"case{number}_layer_scores.npy", layer_scores)
                 case["layer_maps"] = folder.store(f"case{number}_layer_maps.npy", layer_maps)

@@ -11,9 +11,10 @@ import operator
 import torch
 from torch.nn import functional as F
 
+import definitions
 from attention import materialised
-from baselines import chosen, final, readout_mean
-from definitions import gradients, on_grid, over_all_tokens, run
+from baselines import attention_cam, chefer_cam, chosen, final, grad_cam, readout_mean
+from definitions import Target, gradients, on_grid, over_all_tokens, run
 
 ACTIVATIONS = (F.gelu, F.silu, F.relu, torch.relu, torch.tanh, torch.sigmoid)
 HANDED_ON = ("gelu", "silu", "relu", "tanh", "sigmoid", "softmax", "layer_norm", "rms_norm", "batch_norm", "dropout")
@@ -259,6 +260,36 @@ def by_ratio(function):
     return changed
 
 
+def by_gamma(function, gamma):
+    """LRP-gamma, for inputs of either sign: the same numbers, another gradient."""
+    def changed(x, weight, bias=None, *args, **kwargs):
+        z = function(x, weight, bias, *args, **kwargs).detach()
+        run = lambda x, w, b: function(x, w, b, *args, **kwargs)
+        up, down = (lambda t: t + gamma * t.clamp(min=0)), (lambda t: t + gamma * t.clamp(max=0))
+        of_bias = lambda change: None if bias is None else change(bias)
+        pairs = [(run(x.clamp(min=0), up(weight), of_bias(up)) + run(x.clamp(max=0), down(weight), None), z > 0),
+                 (run(x.clamp(min=0), down(weight), of_bias(down)) + run(x.clamp(max=0), up(weight), None), z < 0)]
+        total = sum(torch.where(where, over(z, part.detach()), 0) * part for part, where in pairs)
+        return z + total - total.detach()
+    return changed
+
+
+@contextlib.contextmanager
+def linear_layers(gamma):
+    """By name, as what torch's own functions call is not seen by `Replaced`."""
+    stock = F.linear
+    F.linear = by_gamma(stock, gamma) if gamma else stock
+    try:
+        yield
+    finally:
+        F.linear = stock
+
+
+def conservative():
+    """Activations by their ratio, and products of two values by halves."""
+    return {**{function: by_ratio(function) for function in ACTIVATIONS}, **of_two(lambda a, b: halved(a, b, operator.mul))}
+
+
 def held_layer_norm(hold_mean):
     def layer_norm(x, normalized_shape, weight=None, bias=None, eps=1e-5):
         dims = tuple(range(-len(normalized_shape), 0))
@@ -278,7 +309,7 @@ def held_rms_norm(x, normalized_shape, weight=None, eps=None):
 
 
 @contextlib.contextmanager
-def constant_attention():
+def constant_attention(values_too=True):
     """Within `materialised`, maps that are leaves of the graph, times constant values."""
     softmax, matmul = torch.softmax, torch.Tensor.__matmul__
     maps = set()
@@ -288,7 +319,7 @@ def constant_attention():
         maps.add(attention_map)
         return attention_map
 
-    torch.softmax, torch.Tensor.__matmul__ = leaf, lambda a, b: matmul(a, b.detach() if a in maps else b)
+    torch.softmax, torch.Tensor.__matmul__ = leaf, lambda a, b: matmul(a, b.detach() if values_too and a in maps else b)
     try:
         yield
     finally:
@@ -339,7 +370,7 @@ def plain_activations(model):
             module.forward = lambda x: F.silu(1.702 * x) / 1.702
 
 
-def attn_lrp(specimen, images, target, rules="attn"):
+def attn_lrp(specimen, images, target, rules="attn", gamma=0, gamma_patches=0):
     """x * dx of the changed backward pass, summed over each patch's pixels and channels."""
     matmul = torch.matmul
 
@@ -352,11 +383,17 @@ def attn_lrp(specimen, images, target, rules="attn"):
         return matmul(weights.detach(), value) if rules == "cp" else halved(weights, value, matmul)
 
     changed = {F.layer_norm: held_layer_norm(hold_mean=False), F.rms_norm: held_rms_norm, F.normalize: held_normalize,
-               **{function: by_ratio(function) for function in ACTIVATIONS},
-               **of_two(lambda a, b: halved(a, b, operator.mul))}
+               **conservative()}
+    if gamma:
+        product = by_gamma(lambda x, weight, bias=None: x @ weight, gamma)
+        for function in (torch.matmul, torch.Tensor.matmul, torch.Tensor.__matmul__):
+            changed[function] = lambda x, y, f=function: product(x, y) if isinstance(y, torch.nn.Parameter) else f(x, y)
+    if gamma_patches:
+        for function in (F.conv2d, torch.conv2d):
+            changed[function] = by_gamma(function, gamma_patches)
     plain_activations(specimen.model)
     x = images.detach().requires_grad_()
-    with materialised():
+    with materialised(), linear_layers(gamma):
         F.scaled_dot_product_attention = attention
         with Replaced(changed):
             output = specimen.output(specimen.model(x))
@@ -417,7 +454,29 @@ def grad_eclip(specimen, images, target, layer=-1, heads="model"):
     return on_grid(specimen, readout_mean(specimen, rows).clamp(min=0))
 
 
-METHODS = {f.__name__: f for f in (transformer_attribution, partial_lrp, text_span, attn_lrp, grad_eclip)}
+class HeldTarget(Target):
+    """The same scores, lengths taken for constants by their gradients."""
+
+    def scores(self, output):
+        weights = (held_weights(self, output.detach(), k) for k in range(count(self)))
+        return torch.stack([(output * each).sum(-1) for each in weights], dim=1)
+
+
+def with_rules(method):
+    """A method by gradients; by LibraGrad's with rules="libra"."""
+    def by(specimen, images, target, rules="gradient", **options):
+        if rules == "gradient":
+            return method(specimen, images, target, **options)
+        held = {F.layer_norm: held_layer_norm(hold_mean=False), F.rms_norm: held_rms_norm, F.normalize: held_normalize}
+        plain_activations(specimen.model)
+        with constant_attention(values_too=False), Replaced({**held, **conservative()}):
+            return method(specimen, images, HeldTarget(**vars(target)), **options)
+    return by
+
+
+METHODS = {f.__name__: f for f in (transformer_attribution, partial_lrp, text_span, attn_lrp)}
+METHODS.update({f.__name__: with_rules(f) for f in (grad_cam, attention_cam, chefer_cam, grad_eclip)})
+legrad = with_rules(definitions.legrad)
 
 
 def cases(specimen, named):
@@ -431,5 +490,10 @@ def cases(specimen, named):
         yield "text_span", {"layers": [-1]}, named["second"]
     yield "attn_lrp", {}, named["main"]
     yield "attn_lrp", {"rules": "cp"}, named["second"]
+    yield "attn_lrp", {"rules": "cp", "gamma": 0.05, "gamma_patches": 0.25}, named["third"]
     yield "grad_eclip", {}, named["main"]
     yield "grad_eclip", {"heads": "one"}, named["second"]
+    yield "grad_cam", {"rules": "libra"}, named["third"]
+    yield "attention_cam", {"rules": "libra"}, named["second"]
+    yield "chefer_cam", {"rules": "libra"}, named["main"]
+    yield "grad_eclip", {"rules": "libra"}, named["third"]

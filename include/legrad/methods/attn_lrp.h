@@ -16,6 +16,8 @@ enum class AttnLrpRules {
 
 struct AttnLrpOptions {
   AttnLrpRules rules = AttnLrpRules::kAttn;
+  double gamma = 0;          ///< >= 0, how much linear layers favour products of their output's own sign (LRP-γ)
+  double gamma_patches = 0;  ///< >= 0, likewise of the patch embedding's convolution
 };
 
 /// AttnLRP (Achtibat et al., ICML 2024), as gradient times input with a changed backward pass.
@@ -28,8 +30,12 @@ struct AttnLrpOptions {
 /// output's length is held constant. Patches have to tile the image. Returns raw maps [B, K, rows, columns] of either
 /// sign in float32 (float64 for a float64 model).
 ///
-/// Deviations: linear layers and the patch embedding have the plain rule (LRP-0); the authors' example for ViTs takes a
-/// γ rule there. f(0)/0 counts as 0, where their code adds 1e-10 to every denominator.
+/// With γ a positive output z = W x + b passes back as if its weights were W + γ W⁺ on x⁺ and W + γ W⁻ on x⁻, a
+/// negative one the other way round; what comes back is scaled so that the output's relevance is kept. The authors'
+/// example for ViTs tries 0.1 and 0.25 for the patch embedding, 0 to 0.1 for linear layers.
+///
+/// Deviations: γ holds for all linear layers, those of queries, keys and values too, which the authors' example leaves
+/// out. f(0)/0 counts as 0, where their code adds 1e-10 to every denominator.
 at::Tensor attn_lrp(const Vit& vit, const at::Tensor& images, const Target& targets,
                     const AttnLrpOptions& options = {});
 

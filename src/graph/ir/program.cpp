@@ -180,6 +180,20 @@ std::vector<at::Tensor> Program::operator()(const std::vector<at::Tensor>& input
   return outputs_in(run(inputs, /*keep=*/false));
 }
 
+std::vector<at::Tensor> Program::operator()(const std::vector<at::Tensor>& inputs,
+                                            const std::shared_ptr<const Rules>& rules) const {
+  std::vector<size_t> followed;
+  std::vector<at::Tensor> given, leaves;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    given.push_back(inputs[i].detach());
+    if (!inputs[i].requires_grad()) continue;
+    followed.push_back(i);
+    leaves.push_back(inputs[i]);
+  }
+  if (!rules || followed.empty() || !at::GradMode::is_enabled()) return (*this)(inputs);
+  return Tape::differentiable(record(given, followed, rules), leaves);
+}
+
 Tape Program::record(std::vector<at::Tensor> inputs, const std::vector<size_t>& with_respect_to) const {
   const c10::InferenceMode inference(false);  // nothing can be differentiated under it, whatever grad mode says
   const at::AutoGradMode recording(true);

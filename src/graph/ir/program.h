@@ -36,6 +36,10 @@ class Program {
   /// Runs on tensors and returns the outputs. Throws `Error` with the operator that failed and why.
   std::vector<at::Tensor> operator()(const std::vector<at::Tensor>& inputs) const;
 
+  /// The same; where gradients are recorded, they pass the program by a table of rules. Without a table, by autograd.
+  std::vector<at::Tensor> operator()(const std::vector<at::Tensor>& inputs,
+                                     const std::shared_ptr<const Rules>& rules) const;
+
   /// Runs on tensors as the call does, and keeps what is needed to pull cotangents of the outputs back to the inputs
   /// that `with_respect_to` counts out, by autograd.
   Tape record(std::vector<at::Tensor> inputs, const std::vector<size_t>& with_respect_to) const;

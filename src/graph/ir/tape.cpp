@@ -2,6 +2,8 @@
 
 #include <ATen/Functions.h>
 #include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/autograd/custom_function.h>
+#include <torch/custom_class.h>
 
 #include <utility>
 
@@ -28,6 +30,38 @@ std::vector<at::Tensor> Tape::pull(const std::vector<at::Tensor>& cotangents, bo
     if (!pulled[i].defined()) pulled[i] = at::zeros_like(leaves_[i]);
   }
   return pulled;
+}
+
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+struct HeldTape : torch::CustomClassHolder {
+  explicit HeldTape(Tape of) : tape(std::move(of)) {}
+  Tape tape;
+};
+
+/// A tape as an operator of autograd's.
+struct Pull : torch::autograd::Function<Pull> {
+  static variable_list forward(AutogradContext* context, at::TensorList /*inputs*/,
+                               const c10::intrusive_ptr<HeldTape>& held) {
+    context->saved_data["tape"] = c10::IValue::make_capsule(held);
+    context->set_materialize_grads(false);
+    return held->tape.outputs();
+  }
+  static variable_list backward(AutogradContext* context, const variable_list& cotangents) {
+    const auto held = context->saved_data["tape"].toCapsule();
+    auto pulled = static_cast<const HeldTape&>(*held).tape.pull(cotangents, /*keep=*/true);
+    pulled.emplace_back();  // of the tape itself
+    return pulled;
+  }
+};
+
+}  // namespace
+
+std::vector<at::Tensor> Tape::differentiable(Tape tape, const std::vector<at::Tensor>& inputs) {
+  return Pull::apply(at::TensorList(inputs), c10::make_intrusive<HeldTape>(std::move(tape)));
 }
 
 }  // namespace legrad::graph

@@ -25,6 +25,10 @@ class Tape {
   /// left undefined counts as zeros. With `keep`, it can be asked again; a walk can be in any case.
   std::vector<at::Tensor> pull(const std::vector<at::Tensor>& cotangents, bool keep = false) const;
 
+  /// The outputs as something that autograd takes for a function of `inputs`, one for each leaf: what it asks of them
+  /// is pulled from this tape, whose walk can be asked again.
+  static std::vector<at::Tensor> differentiable(Tape tape, const std::vector<at::Tensor>& inputs);
+
  private:
   std::vector<at::Tensor> outputs_;
   std::vector<at::Tensor> leaves_;

@@ -4,6 +4,7 @@
 #include <ATen/TensorOperators.h>
 
 #include "graph/rules/direct.h"
+#include "graph/rules/gamma.h"
 #include "graph/rules/groups.h"
 
 namespace legrad::graph {
@@ -47,14 +48,21 @@ std::map<std::string, Rule> changed(Rule attention_rule) {
           {"scaled_dot_product_attention", std::move(attention_rule)}};
 }
 
-std::shared_ptr<const Rules> table(const char* name, Rule attention_rule) {
-  return std::make_shared<const Rules>(held_norm_rules()->with(name, changed(std::move(attention_rule))));
+std::shared_ptr<const Rules> table(const char* name, Rule attention_rule, double gamma, double gamma_of_conv) {
+  return std::make_shared<const Rules>(held_norm_rules()
+                                           ->with(name, changed(std::move(attention_rule)))
+                                           .with(name, gamma_of_linear_layers(gamma))
+                                           .with(name, gamma_of_convolutions(gamma_of_conv)));
 }
 
 }  // namespace
 
-std::shared_ptr<const Rules> attn_lrp_rules() { return table("attn_lrp", attention<25, 50>); }
+std::shared_ptr<const Rules> attn_lrp_rules(double gamma, double gamma_of_conv) {
+  return table("attn_lrp", attention<25, 50>, gamma, gamma_of_conv);
+}
 
-std::shared_ptr<const Rules> cp_lrp_rules() { return table("cp_lrp", attention<0, 100>); }
+std::shared_ptr<const Rules> cp_lrp_rules(double gamma, double gamma_of_conv) {
+  return table("cp_lrp", attention<0, 100>, gamma, gamma_of_conv);
+}
 
 }  // namespace legrad::graph

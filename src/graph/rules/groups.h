@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -34,6 +35,15 @@ std::vector<int64_t> norm_dims(const Call& call);
 
 /// What an RMS norm adds to the mean of squares, given or by default.
 double norm_eps(const Call& call);
+
+/// A convolution over an image with other weights, and what passes back through it to its input.
+struct Convolution {
+  std::function<at::Tensor(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias)> forward;
+  std::function<at::Tensor(const at::Tensor& back, const at::Tensor& x, const at::Tensor& weight)> backward;
+};
+
+/// As it ran. Refuses weights that depend on the input, transposed ones and padding to the same size.
+Convolution convolution_of(const Call& call);
 
 Shares vjp_add(const Call& call, const Cotangent& back);
 Shares vjp_mul(const Call& call, const Cotangent& back);

@@ -2,6 +2,8 @@
 #include <ATen/TensorOperators.h>
 
 #include <limits>
+#include <optional>
+#include <tuple>
 
 #include "graph/rules/groups.h"
 
@@ -80,18 +82,8 @@ Shares batch_norm(const Call& call, const Cotangent& back) {
   return {{"input", back[0] * scale.reshape(sizes)}};
 }
 
-// A convolution over an image, as a model's stem has it.
 Shares convolution(const Call& call, const Cotangent& back) {
-  refuse_moving_weights(call, "weight");
-  const bool named = call.argument("padding").isString();
-  if (named && call.argument("padding").toStringRef() != "valid") call.refuse("padding to the same size has no rule");
-  if (call.has("transposed") && call.flag("transposed")) call.refuse("transposed, it has no rule");
-  const std::vector<int64_t> none(call.integers("stride").size(), 0);
-  const auto gradients = at::convolution_backward(
-      back[0], call.tensor("input"), call.tensor("weight"), std::nullopt, call.integers("stride"),
-      named ? none : call.integers("padding"), call.integers("dilation"), /*transposed=*/false, /*output_padding=*/none,
-      call.integer("groups"), {true, false, false});
-  return {{"input", std::get<0>(gradients)}};
+  return {{"input", convolution_of(call).backward(back[0], call.tensor("input"), call.tensor("weight"))}};
 }
 
 }  // namespace
@@ -106,6 +98,25 @@ double norm_eps(const Call& call) {
   if (call.has("eps")) return call.argument("eps").toDouble();
   return call.tensor("input").scalar_type() == at::kDouble ? std::numeric_limits<double>::epsilon()
                                                            : std::numeric_limits<float>::epsilon();
+}
+
+Convolution convolution_of(const Call& call) {
+  refuse_moving_weights(call, "weight");
+  const bool named = call.argument("padding").isString();
+  if (named && call.argument("padding").toStringRef() != "valid") call.refuse("padding to the same size has no rule");
+  if (call.has("transposed") && call.flag("transposed")) call.refuse("transposed, it has no rule");
+  const auto stride = call.integers("stride"), dilation = call.integers("dilation");
+  const std::vector<int64_t> none(stride.size(), 0);
+  const auto padding = named ? none : call.integers("padding");
+  const int64_t groups = call.integer("groups");
+  return {[=](const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+            const auto added = bias.defined() ? std::optional(bias) : std::nullopt;
+            return at::convolution(x, weight, added, stride, padding, dilation, /*transposed=*/false, none, groups);
+          },
+          [=](const at::Tensor& back, const at::Tensor& x, const at::Tensor& weight) {
+            return std::get<0>(at::convolution_backward(back, x, weight, std::nullopt, stride, padding, dilation,
+                                                        /*transposed=*/false, none, groups, {true, false, false}));
+          }};
 }
 
 RuleRows product_rules() {

@@ -4,13 +4,19 @@
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
+#include <legrad/error.h>
+#include <torch/csrc/autograd/autograd.h>
 
+#include <cmath>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "graph/ir/program.h"
 #include "graph/rules/attn_lrp.h"
 #include "graph/rules/direct.h"
+#include "graph/rules/libra.h"
+#include "graph/rules/vjp.h"
 #include "support/ir.h"
 
 namespace legrad::test {
@@ -105,9 +111,9 @@ TEST(AttnLrp, ValuesGetHalfOrByConservativePropagationAll) {
   const auto of_values = [&](const TableOfRules& rules) {
     return (passed(attention(), inputs, rules, relevance)[2] * inputs[2]).sum().item<double>();
   };
-  EXPECT_NEAR(of_values(graph::attn_lrp_rules()), whole / 2, 1e-12);
-  EXPECT_NEAR(of_values(graph::cp_lrp_rules()), whole, 1e-12);
-  EXPECT_EQ(passed(attention(), inputs, graph::cp_lrp_rules(), relevance)[0].abs().max().item<double>(), 0);
+  EXPECT_NEAR(of_values(graph::attn_lrp_rules(0, 0)), whole / 2, 1e-12);
+  EXPECT_NEAR(of_values(graph::cp_lrp_rules(0, 0)), whole, 1e-12);
+  EXPECT_EQ(passed(attention(), inputs, graph::cp_lrp_rules(0, 0), relevance)[0].abs().max().item<double>(), 0);
 }
 
 TEST(AttnLrp, AnActivationAndAGateKeepTheSumOfRelevance) {
@@ -115,9 +121,9 @@ TEST(AttnLrp, AnActivationAndAGateKeepTheSumOfRelevance) {
   const auto gelu = program_of("%x : Tensor",
                                "  %how : str = prim::Constant[value=\"none\"]()\n"
                                "  %y : Tensor = aten::gelu(%x, %how)");
-  expect(passed(gelu, {x}, graph::attn_lrp_rules(), back)[0] * x, at::gelu(x) * back);
+  expect(passed(gelu, {x}, graph::attn_lrp_rules(0, 0), back)[0] * x, at::gelu(x) * back);
   const auto gate = program_of("%x : Tensor, %z : Tensor", "  %y : Tensor = aten::mul(%x, %z)");
-  const auto shares = passed(gate, {x, z}, graph::attn_lrp_rules(), back);
+  const auto shares = passed(gate, {x, z}, graph::attn_lrp_rules(0, 0), back);
   expect(shares[0] * x, x * z * back / 2);
   expect(shares[1] * z, x * z * back / 2);
 }
@@ -129,8 +135,58 @@ TEST(AttnLrp, ANormsSpreadIsAConstant) {
                                "  %shape : int[] = prim::ListConstruct(%two)\n"
                                "  %y : Tensor = aten::layer_norm(%x, %shape, %none, %none, %zero, %no)");
   const auto x = rows({{1, 5}}), back = rows({{1, 3}});  // the mean is 3, the spread 2
-  expect(passed(norm, {x}, graph::attn_lrp_rules(), back)[0], rows({{-0.5, 0.5}}));
+  expect(passed(norm, {x}, graph::attn_lrp_rules(0, 0), back)[0], rows({{-0.5, 0.5}}));
   expect(passed(norm, {x}, graph::held_norm_rules(), back)[0], rows({{0.5, 1.5}}));
+}
+
+/// x = (1, -2), W = ((3, 1), (2, -1)), γ = 1: z = (1, 4), both positive, W + W⁺ = ((6, 2), (4, -1)) on x⁺ = (1, 0) and
+/// W + W⁻ = ((3, 1), (2, -2)) on x⁻ = (0, -2): sums 6 - 2 = 4 and 4 + 4 = 8, so that z is passed scaled by 1/4 and 1/2.
+TEST(AttnLrp, GammaFavoursWhatHasTheOutputsSign) {
+  const auto linear = program_of("%x : Tensor, %w : Tensor",
+                                 "  %d : Tensor = aten::detach(%w)\n  %y : Tensor = aten::linear(%x, %d, %none)");
+  const auto x = rows({{1, -2}}), weight = rows({{3, 1}, {2, -1}}), ones = rows({{1, 1}});
+  const auto found = passed(linear, {x, weight}, graph::attn_lrp_rules(1, 0), ones)[0];
+  expect(found, rows({{6.0 / 4 + 4.0 / 2, 1.0 / 4 - 2.0 / 2}}));
+  EXPECT_NEAR((found * x).sum().item<double>(), 5, 1e-12);  // the output's relevance, all of it
+}
+
+/// A norm, an attention of it, an activation and a gate without a bias: completeness as FullGrad has it, at autograd's
+/// own hands, as the sweeps take gradients.
+TEST(LibraGrad, InputsTimesGradientsAddUpToTheScore) {
+  const auto program = program_of(
+      "%x : Tensor",
+      "  %three : int = prim::Constant[value=3]()\n"
+      "  %shape : int[] = prim::ListConstruct(%three)\n"
+      "  %how : str = prim::Constant[value=\"tanh\"]()\n"
+      "  %n : Tensor = aten::layer_norm(%x, %shape, %none, %none, %zero, %no)\n"
+      "  %o : Tensor = aten::scaled_dot_product_attention(%n, %n, %n, %none, %zero, %no, %none, %no)\n"
+      "  %g : Tensor = aten::gelu(%o, %how)\n"
+      "  %h : Tensor = aten::mul(%g, %x)\n"
+      "  %y : Tensor = aten::add(%h, %o, %1)");
+  const auto back = noise({1, 2, 5, 3});
+  const auto sum_kept = [&](const TableOfRules& rules) {
+    const auto x = noise({1, 2, 5, 3}).requires_grad_();
+    const auto y = program({x}, rules)[0];
+    const auto score = (y * back).sum();
+    const auto gradient = torch::autograd::grad({score}, {x})[0];
+    EXPECT_TRUE(at::equal(y.detach(), program({x.detach()})[0]));
+    return std::abs((gradient * x).sum().item<double>() - score.item<double>()) < 1e-12;
+  };
+  EXPECT_TRUE(sum_kept(graph::libra_rules()));
+  EXPECT_FALSE(sum_kept(graph::vjp_rules()));
+  EXPECT_FALSE(sum_kept(nullptr));
+}
+
+TEST(LibraGrad, AnOperatorWithoutARuleIsRefusedWhereAGradientMeetsIt) {
+  const auto program = program_of("%x : Tensor", "  %y : Tensor = aten::erfinv(%x)");
+  const auto x = rows({{0.1, 0.2}}).requires_grad_();
+  const auto y = program({x}, graph::libra_rules())[0];
+  try {
+    torch::autograd::grad({y.sum()}, {x});
+    ADD_FAILURE() << "nothing was refused";
+  } catch (const InputError& error) {
+    EXPECT_EQ(error.reason(), Reason::kNoRule);
+  }
 }
 
 TEST(Lrp, AGateIsRefusedByName) {

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <legrad/method_option.h>
+#include <legrad/sweep.h>
+
+namespace legrad {
+
+/// The option of methods by gradients that chooses how these pass the model.
+inline MethodOption rules_option() {
+  return {"rules", takes::OneOf{{"gradient", "libra"}}, "gradient",
+          "libra passes LibraGrad's gradients back: attention maps, gates and the spread of norms are constants, and a "
+          "product of two values gives half to each"};
+}
+
+inline GradientRules rules_of(const OptionValues& values) {
+  return values.name("rules") == "libra" ? GradientRules::kLibra : GradientRules::kGradient;
+}
+
+}  // namespace legrad
