@@ -19,8 +19,8 @@ class MethodRun {
   virtual ForwardWatcher* forward() { return nullptr; }
   virtual BackwardWatcher* backward() { return nullptr; }
   virtual RelevanceWatcher* relevance() { return nullptr; }
-  /// How gradients pass the model in the sweeps that it watches.
-  virtual GradientRules rules() const { return GradientRules::kGradient; }
+  /// The rules by which gradients pass the model in the sweeps that it watches; none: as they are.
+  virtual std::shared_ptr<const Rules> gradient_rules() const { return {}; }
   /// Raw maps [B, K, rows, columns] in float32 (float64 for a float64 model); [B, 1, rows, columns] of a method that
   /// does not look at the target.
   virtual at::Tensor maps() const = 0;
@@ -30,8 +30,8 @@ class MethodRun {
 /// Throws `InputError` where the method, or one of its options, has no meaning for the model.
 using Method = std::function<std::unique_ptr<MethodRun>(std::shared_ptr<const Structure>)>;
 
-/// A method whose gradients pass the model by other rules.
-Method by_rules(Method method, GradientRules rules);
+/// A method whose gradients pass the model by a table of rules, as `libra_rules()`; with none as they are.
+Method by_rules(Method method, std::shared_ptr<const Rules> rules);
 
 struct Explanation {
   at::Tensor output;             ///< the model's output [B, C]
@@ -39,8 +39,9 @@ struct Explanation {
 };
 
 /// Explains preprocessed images [B, 3, H, W] by several methods at once: one forward sweep, and one backward sweep if
-/// any of them needs it, for each kind of rules by which gradients pass, and one relevance walk a theory. Methods that do not look at the target give the same map for
-/// every target; where all are of that kind, `target` may be left empty (K = 1).
+/// any of them needs it, for each table by which gradients pass, and one relevance walk a theory. Methods that do not
+/// look at the target give the same map for every target; where all are of that kind, `target` may be left empty (K =
+/// 1).
 ///
 ///     auto [output, maps] = explain(vit, images, {281}, built_in_methods().choose("legrad,rollout"));
 Explanation explain(const Vit& vit, const at::Tensor& images, const Target& target, const std::vector<Method>& methods);

@@ -2,19 +2,13 @@
 
 #include <ATen/core/Tensor.h>
 #include <legrad/attention.h>
+#include <legrad/rules.h>
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 namespace legrad {
-
-/// How gradients pass a model's operators in the sweeps.
-enum class GradientRules {
-  kGradient,  ///< as they are
-  /// LibraGrad's (Mehri et al., CVPR 2025): attention maps, gates of activations and the spread of norms are constants,
-  /// and a product of two values gives half to each, so that inputs and biases times their gradients add up to the score
-  kLibra,
-};
 
 /// Which score of its own a block is asked for in the forward sweep.
 enum class BlockScore {
@@ -98,23 +92,6 @@ class BackwardWatcher {
   virtual void on_block(const BackwardBlock& block) { (void)block; }
 };
 
-/// How what is explained passes a model's operators on its way back.
-enum class Theory {
-  kLrpOurs,  ///< relevance by the rules of Chefer et al., CVPR 2021
-  kLrp,      ///< relevance by the rules that Partial-LRP is compared by there
-  kAttnLrp,  ///< AttnLRP's changed gradient (Achtibat et al., ICML 2024)
-  kCpLrp,    ///< the same with attention maps as constants
-  kDirect,   ///< the gradient along residual connections alone, norms on the way to the output held (Gandelsman et al.)
-};
-
-/// How much more linear layers favour products of the output's own sign (LRP-γ), where a theory passes a changed
-/// gradient; 0: not at all.
-struct Gammas {
-  double linear = 0;   ///< of linear layers
-  double patches = 0;  ///< of convolutions, as a patch embedding is
-  bool operator==(const Gammas&) const = default;
-};
-
 /// A block, or the pooler, as a relevance walk passes it, for one image and one target.
 struct RelevanceBlock {
   int64_t index = 0;                     ///< counted from 0; -1 for the pooler
@@ -122,16 +99,18 @@ struct RelevanceBlock {
   int64_t target = 0;                    ///< k of the score that is explained
   const Attention* attention = nullptr;  ///< of that image alone, B = 1
   at::Tensor context;                    ///< O [1, h, M, e]
-  at::Tensor context_relevance;          ///< of O by the theory, [1, h, M, e]: a relevance, or a changed gradient
+  at::Tensor context_relevance;          ///< of O by the rules, [1, h, M, e]: a relevance, or a changed gradient
 };
 
 /// Watches a relevance walk: for each image the pooler first, then last block to first, then the image; of each all
-/// targets. Those with one theory and the same γ share one walk.
+/// targets. Those with the same tables share one walk.
 class RelevanceWatcher {
  public:
   virtual ~RelevanceWatcher() = default;
-  virtual Theory theory() const = 0;
-  virtual Gammas gammas() const { return {}; }
+  /// How what is explained passes the model's operators: from a block's output down, ...
+  virtual std::shared_ptr<const Rules> rules() const = 0;
+  /// ... and before that from the score to the last tokens, through the pooler where there is one.
+  virtual std::shared_ptr<const Rules> readout_rules() const { return rules(); }
   /// Whether it wants to see block `block`, counted from 0; -1 for the pooler. The walk goes no further than needed.
   virtual bool watches(int64_t block) const = 0;
   virtual void on_block(const RelevanceBlock& block) { (void)block; }

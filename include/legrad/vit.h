@@ -64,9 +64,10 @@ class Vit {
                    const std::vector<BackwardWatcher*>& backward = {},
                    const std::vector<RelevanceWatcher*>& relevance = {}) const;
 
-  /// The same model, whose gradients in the sweeps pass by other rules; weights are shared. An operator that the rules
-  /// know nothing of is refused where a gradient meets it (`InputError`, `Reason::kNoRule`).
-  Vit by_rules(GradientRules rules) const;
+  /// The same model, whose gradients in the sweeps pass by a table of rules, or with none by autograd; weights are
+  /// shared. An operator that the table knows nothing of is refused where a gradient meets it (`InputError`,
+  /// `Reason::kNoRule`), and so is a table that passes no gradients.
+  Vit by_rules(std::shared_ptr<const Rules> rules) const;
 
  private:
   explicit Vit(std::shared_ptr<const model::Network> network);

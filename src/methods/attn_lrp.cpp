@@ -8,11 +8,16 @@
 namespace legrad {
 namespace {
 
+std::shared_ptr<const Rules> table(const AttnLrpOptions& options) {
+  if (!(options.gamma >= 0 && options.gamma_patches >= 0)) throw InputError("attn_lrp: a gamma is at least 0");
+  const auto rules = options.rules == AttnLrpRules::kCp ? cp_lrp_rules : attn_lrp_rules;
+  return rules(options.gamma, options.gamma_patches);
+}
+
 class AttnLrpRun : public MethodRun, public RelevanceWatcher {
  public:
   AttnLrpRun(std::shared_ptr<const Structure> structure, const AttnLrpOptions& options)
-      : structure_(std::move(structure)), options_(options) {
-    if (!(options.gamma >= 0 && options.gamma_patches >= 0)) throw InputError("attn_lrp: a gamma is at least 0");
+      : structure_(std::move(structure)), rules_(table(options)) {
     const auto& [size, grid] = std::pair(structure_->image->size, structure_->image->grid);
     if (size.height % grid.rows != 0 || size.width % grid.columns != 0) {
       throw InputError(
@@ -23,8 +28,7 @@ class AttnLrpRun : public MethodRun, public RelevanceWatcher {
   }
 
   RelevanceWatcher* relevance() override { return this; }
-  Theory theory() const override { return options_.rules == AttnLrpRules::kCp ? Theory::kCpLrp : Theory::kAttnLrp; }
-  Gammas gammas() const override { return {options_.gamma, options_.gamma_patches}; }
+  std::shared_ptr<const Rules> rules() const override { return rules_; }
   bool watches(int64_t /*block*/) const override { return false; }
   bool watches_images() const override { return true; }
 
@@ -42,7 +46,7 @@ class AttnLrpRun : public MethodRun, public RelevanceWatcher {
 
  private:
   std::shared_ptr<const Structure> structure_;
-  AttnLrpOptions options_;
+  std::shared_ptr<const Rules> rules_;
   std::vector<std::vector<at::Tensor>> maps_;  // [K][B] of [1, rows, columns]
 };
 

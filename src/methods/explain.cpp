@@ -1,5 +1,6 @@
 #include <legrad/explain.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "model/grad_scope.h"
@@ -10,40 +11,46 @@ namespace {
 
 class ByRules : public MethodRun {
  public:
-  ByRules(std::unique_ptr<MethodRun> run, GradientRules rules) : run_(std::move(run)), rules_(rules) {}
+  ByRules(std::unique_ptr<MethodRun> run, std::shared_ptr<const Rules> rules)
+      : run_(std::move(run)), rules_(std::move(rules)) {}
   ForwardWatcher* forward() override { return run_->forward(); }
   BackwardWatcher* backward() override { return run_->backward(); }
   RelevanceWatcher* relevance() override { return run_->relevance(); }
-  GradientRules rules() const override { return rules_; }
+  std::shared_ptr<const Rules> gradient_rules() const override { return rules_; }
   at::Tensor maps() const override { return run_->maps(); }
 
  private:
   std::unique_ptr<MethodRun> run_;
-  GradientRules rules_;
+  std::shared_ptr<const Rules> rules_;
 };
 
 /// Those who watch the same sweeps.
 struct Watchers {
+  std::shared_ptr<const Rules> rules;
   std::vector<ForwardWatcher*> forward;
   std::vector<BackwardWatcher*> backward;
   std::vector<RelevanceWatcher*> relevance;
-  bool empty() const { return forward.empty() && backward.empty() && relevance.empty(); }
 };
 
-Watchers watchers_of(const std::vector<std::unique_ptr<MethodRun>>& runs, GradientRules rules) {
-  Watchers watchers;
+// Those by autograd first, whoever they are.
+std::vector<Watchers> by_tables(const std::vector<std::unique_ptr<MethodRun>>& runs) {
+  std::vector<Watchers> all(1);
   for (const auto& run : runs) {
-    if (run->rules() != rules) continue;
+    const auto same = std::ranges::find(all, run->gradient_rules(), &Watchers::rules);
+    auto& watchers = same == all.end() ? all.emplace_back(Watchers{run->gradient_rules(), {}, {}, {}}) : *same;
     if (auto* watcher = run->forward()) watchers.forward.push_back(watcher);
     if (auto* watcher = run->backward()) watchers.backward.push_back(watcher);
     if (auto* watcher = run->relevance()) watchers.relevance.push_back(watcher);
   }
-  return watchers;
+  const auto& first = all.front();
+  const bool empty = first.forward.empty() && first.backward.empty() && first.relevance.empty();
+  if (empty && all.size() > 1) all.erase(all.begin());
+  return all;
 }
 
 }  // namespace
 
-Method by_rules(Method method, GradientRules rules) {
+Method by_rules(Method method, std::shared_ptr<const Rules> rules) {
   return [method = std::move(method), rules](std::shared_ptr<const Structure> structure) -> std::unique_ptr<MethodRun> {
     return std::make_unique<ByRules>(method(std::move(structure)), rules);
   };
@@ -58,14 +65,10 @@ Explanation explain(const Vit& vit, const at::Tensor& images, const Target& targ
   const auto choose = [&](const at::Tensor& output) { return chosen = target.chosen(output); };
   const auto asked = target.to_be_chosen() ? Target::chosen_by(choose) : target;
   Explanation explanation;
-  const auto sweep = [&](const Vit& passed, const Watchers& watchers) {
-    const bool first = !explanation.output.defined();
-    explanation.output =
-        passed.sweep(images, first ? asked : chosen, watchers.forward, watchers.backward, watchers.relevance);
-  };
-  const auto libra = watchers_of(runs, GradientRules::kLibra), others = watchers_of(runs, GradientRules::kGradient);
-  if (!libra.empty()) sweep(vit.by_rules(GradientRules::kLibra), libra);
-  if (!others.empty() || libra.empty()) sweep(vit, others);
+  for (const auto& [rules, forward, backward, relevance] : by_tables(runs)) {
+    const auto& now = explanation.output.defined() ? chosen : asked;
+    explanation.output = (rules ? vit.by_rules(rules) : vit).sweep(images, now, forward, backward, relevance);
+  }
   return model::plainly<Error>("putting maps together", [&] {
     const int64_t targets = chosen.empty() ? 1 : chosen.count(explanation.output);
     for (const auto& run : runs) explanation.maps.push_back(run->maps().expand({-1, targets, -1, -1}).contiguous());

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <legrad/method_option.h>
-#include <legrad/sweep.h>
+#include <legrad/rules.h>
+
+#include <memory>
 
 namespace legrad {
 
@@ -12,8 +14,9 @@ inline MethodOption rules_option() {
           "product of two values gives half to each"};
 }
 
-inline GradientRules rules_of(const OptionValues& values) {
-  return values.name("rules") == "libra" ? GradientRules::kLibra : GradientRules::kGradient;
+/// The table that it names; none for gradients as they are.
+inline std::shared_ptr<const Rules> rules_of(const OptionValues& values) {
+  return values.name("rules") == "libra" ? libra_rules() : nullptr;
 }
 
 }  // namespace legrad

@@ -67,7 +67,7 @@ class LegradRun : public MethodRun, public ForwardWatcher {
   }
 
   ForwardWatcher* forward() override { return this; }
-  GradientRules rules() const override { return options_.rules; }
+  std::shared_ptr<const Rules> gradient_rules() const override { return options_.rules; }
   at::Tensor maps() const override { return result().maps; }
 
   BlockScore wants(int64_t block) const override {
@@ -143,8 +143,7 @@ LegradResult legrad_by_layer(const Vit& vit, const at::Tensor& images, const Tar
                              const LegradOptions& options) {
   const model::GradScope scope(false);
   LegradRun run(vit.shared_structure(), options);
-  const auto passed = options.rules == GradientRules::kGradient ? vit : vit.by_rules(options.rules);
-  passed.sweep(images, targets, {&run});
+  (options.rules ? vit.by_rules(options.rules) : vit).sweep(images, targets, {&run});
   return run.result();
 }
 

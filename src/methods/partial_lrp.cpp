@@ -17,7 +17,7 @@ class PartialLrpRun : public MethodRun, public RelevanceWatcher {
   }
 
   RelevanceWatcher* relevance() override { return this; }
-  Theory theory() const override { return Theory::kLrp; }
+  std::shared_ptr<const Rules> rules() const override { return lrp_rules(); }
   bool watches(int64_t block) const override { return block == explained_; }
 
   void on_block(const RelevanceBlock& block) override {

@@ -32,7 +32,8 @@ class TextSpanRun : public MethodRun, public RelevanceWatcher {
   }
 
   RelevanceWatcher* relevance() override { return this; }
-  Theory theory() const override { return Theory::kDirect; }
+  std::shared_ptr<const Rules> rules() const override { return direct_rules(); }
+  std::shared_ptr<const Rules> readout_rules() const override { return held_norm_rules(); }
   bool watches(int64_t block) const override { return std::ranges::binary_search(layers_, block); }
 
   void on_block(const RelevanceBlock& block) override {

@@ -26,7 +26,7 @@ class TransformerAttributionRun : public MethodRun, public RelevanceWatcher, pub
   RelevanceWatcher* relevance() override { return this; }
   BackwardWatcher* backward() override { return this; }
 
-  Theory theory() const override { return Theory::kLrpOurs; }
+  std::shared_ptr<const Rules> rules() const override { return lrp_ours_rules(); }
   bool watches(int64_t block) const override { return needs(block) != BackwardNeed::kNothing; }
 
   BackwardNeed needs(int64_t block) const override {

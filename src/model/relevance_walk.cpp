@@ -1,5 +1,6 @@
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
+#include <legrad/rules.h>
 
 #include <algorithm>
 #include <iterator>
@@ -7,9 +8,6 @@
 #include <utility>
 #include <vector>
 
-#include "graph/rules/attn_lrp.h"
-#include "graph/rules/direct.h"
-#include "graph/rules/lrp.h"
 #include "model/grad_scope.h"
 #include "model/sweep.h"
 
@@ -17,39 +15,34 @@ namespace legrad::model {
 namespace {
 
 using graph::Program;
-using graph::Rules;
 
 constexpr int64_t kPooler = -1;
 constexpr size_t kContext = 3;  // behind Q, K and V of a program that attends
 
-struct Tables {
-  std::shared_ptr<const Rules> blocks, readout;
-  explicit Tables(const std::shared_ptr<const Rules>& both) : blocks(both), readout(both) {}
-  Tables(std::shared_ptr<const Rules> of_blocks, std::shared_ptr<const Rules> of_readout)
-      : blocks(std::move(of_blocks)), readout(std::move(of_readout)) {}
+/// Who share a walk.
+struct Walkers {
+  std::shared_ptr<const Rules> rules, readout_rules;
+  std::vector<RelevanceWatcher*> watchers;
 };
 
-Tables tables_of(Theory theory, const Gammas& gammas) {
-  switch (theory) {
-    case Theory::kLrpOurs:
-      return Tables(graph::lrp_ours_rules());
-    case Theory::kLrp:
-      return Tables(graph::lrp_rules());
-    case Theory::kAttnLrp:
-      return Tables(graph::attn_lrp_rules(gammas.linear, gammas.patches));
-    case Theory::kCpLrp:
-      return Tables(graph::cp_lrp_rules(gammas.linear, gammas.patches));
-    case Theory::kDirect:
-      break;
+// In the order in which they were given.
+std::vector<Walkers> by_tables(const std::vector<RelevanceWatcher*>& watchers) {
+  std::vector<Walkers> all;
+  for (auto* watcher : watchers) {
+    const auto rules = watcher->rules(), readout_rules = watcher->readout_rules();
+    const auto same = std::ranges::find_if(
+        all, [&](const Walkers& others) { return others.rules == rules && others.readout_rules == readout_rules; });
+    auto& share = same == all.end() ? all.emplace_back(Walkers{rules, readout_rules, {}}) : *same;
+    share.watchers.push_back(watcher);
   }
-  return {graph::direct_rules(), graph::held_norm_rules()};
+  return all;
 }
 
 // Back through one image, all targets in one pass: what is run again and kept is the same for every target.
 class Walk {
  public:
-  Walk(const Network& network, const Tables& tables, const std::vector<RelevanceWatcher*>& watchers, int64_t image)
-      : network_(network), tables_(tables), watchers_(watchers), image_(image) {}
+  Walk(const Network& network, const Walkers& walkers, int64_t image)
+      : network_(network), walkers_(walkers), watchers_(walkers.watchers), image_(image) {}
 
   // From what each score gives the output, [K] of [1, C], down to what is watched. `tokens` are Z^0 ... Z^L.
   void run(const std::vector<at::Tensor>& tokens, const at::Tensor& images, std::vector<at::Tensor> relevances) {
@@ -60,7 +53,7 @@ class Walk {
     if (network_.pooler) {
       pass(kPooler, *network_.pooler, tokens.back(), lowest < blocks);
     } else {
-      pull(network_.readout, tables_.readout, {tokens.back(), network_.image_sizes(1)});
+      pull(network_.readout, walkers_.readout_rules, {tokens.back(), network_.image_sizes(1)});
     }
     for (int64_t l = blocks - 1; l >= lowest; --l) pass(l, network_.blocks[l], tokens[l], to_images || lowest < l);
     if (to_images) show_images(images);
@@ -77,9 +70,9 @@ class Walk {
   // the context is asked for.
   void pass(int64_t index, const AttentionStage& stage, const at::Tensor& tokens, bool below) {
     const auto sizes = network_.image_sizes(1);
-    const auto attend = stage.attend.record({tokens, sizes}, {0}, tables_.blocks);
+    const auto attend = stage.attend.record({tokens, sizes}, {0}, walkers_.rules);
     const auto attended = network_.attended(stage, attend.outputs(), 1);
-    const auto& rules = index == kPooler ? tables_.readout : tables_.blocks;
+    const auto& rules = index == kPooler ? walkers_.readout_rules : walkers_.rules;
     const auto tail =
         stage.tail.record({Network::context_in_file(stage, attended.context), tokens, sizes}, {0, 1}, rules);
     for (size_t k = 0; k < relevances_.size(); ++k) {
@@ -100,10 +93,10 @@ class Walk {
   }
 
   void show_images(const at::Tensor& images) {
-    pull(network_.embed, tables_.blocks, {network_.run_patchify(images), network_.image_sizes(1)});
-    if (network_.patchify) pull(network_.patchify, tables_.blocks, {images, images});
+    pull(network_.embed, walkers_.rules, {network_.run_patchify(images), network_.image_sizes(1)});
+    if (network_.patchify) pull(network_.patchify, walkers_.rules, {images, images});
     for (size_t k = 0; k < relevances_.size(); ++k) {
-      const auto pixels = tables_.blocks->gradient ? relevances_[k] * images : relevances_[k];
+      const auto pixels = walkers_.rules->gradient ? relevances_[k] * images : relevances_[k];
       for (auto* watcher : watchers_) {
         if (watcher->watches_images()) watcher->on_images(image_, static_cast<int64_t>(k), pixels);
       }
@@ -111,7 +104,7 @@ class Walk {
   }
 
   const Network& network_;
-  const Tables& tables_;
+  const Walkers& walkers_;
   const std::vector<RelevanceWatcher*>& watchers_;
   int64_t image_;
   std::vector<at::Tensor> relevances_;  // [K], at the stage that was passed last
@@ -140,21 +133,13 @@ void walk_relevance(const Network& network, const at::Tensor& images, const std:
   const GradScope scope(false);
   std::vector<at::Tensor> weights;  // [K] of [B, C]
   for (int64_t k = 0; k < target.count(output); ++k) weights.push_back(target.weights(output, k));
-  for (auto waiting = watchers; !waiting.empty();) {
-    const auto theory = waiting.front()->theory();
-    const auto gammas = waiting.front()->gammas();
-    const auto others = std::ranges::stable_partition(waiting, [&](const RelevanceWatcher* watcher) {
-      return watcher->theory() == theory && watcher->gammas() == gammas;
-    });
-    const std::vector<RelevanceWatcher*> watching(waiting.begin(), others.begin());
-    waiting.erase(waiting.begin(), others.begin());
-    const auto tables = tables_of(theory, gammas);
+  for (const auto& walkers : by_tables(watchers)) {
     for (int64_t image = 0; image < output.size(0); ++image) {
       const auto alone = [&](const at::Tensor& all) { return all.defined() ? all.narrow(0, image, 1) : all; };
       std::vector<at::Tensor> of_image, starts;
       std::ranges::transform(tokens, std::back_inserter(of_image), alone);
-      for (const auto& each : weights) starts.push_back(start(alone(output), alone(each), tables.blocks->gradient));
-      Walk(network, tables, watching, image).run(of_image, alone(images), std::move(starts));
+      for (const auto& each : weights) starts.push_back(start(alone(output), alone(each), walkers.rules->gradient));
+      Walk(network, walkers, image).run(of_image, alone(images), std::move(starts));
     }
   }
 }

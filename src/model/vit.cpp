@@ -1,11 +1,11 @@
 #include <ATen/Functions.h>
 #include <legrad/error.h>
+#include <legrad/rules.h>
 #include <legrad/vit.h>
 
 #include <sstream>
 #include <utility>
 
-#include "graph/rules/libra.h"
 #include "model/grad_scope.h"
 #include "model/load.h"
 #include "model/network.h"
@@ -80,9 +80,12 @@ Vit Vit::resized(int64_t height, int64_t width) const {
   });
 }
 
-Vit Vit::by_rules(GradientRules rules) const {
+Vit Vit::by_rules(std::shared_ptr<const Rules> rules) const {
+  if (rules && !rules->gradient) {
+    throw InputError("the rules '" + rules->name + "' pass relevance, and a sweep takes gradients");
+  }
   auto network = std::make_shared<model::Network>(*network_);
-  network->rules = rules == GradientRules::kLibra ? graph::libra_rules() : nullptr;
+  network->rules = std::move(rules);
   return Vit(std::move(network));
 }
 
@@ -102,7 +105,7 @@ at::Tensor Vit::sweep(const at::Tensor& images, const Target& target, const std:
     const auto input = prepared(images, structure());
     const auto as_asked = [&](const Target& known) {
       const auto here = known.on(structure().device);
-      return network_->rules ? here.with_held_lengths() : here;
+      return network_->rules && network_->rules->holds_lengths ? here.with_held_lengths() : here;
     };
     auto chosen = target.to_be_chosen() ? target : as_asked(target);
     const auto choose = [&](const at::Tensor& output) {

@@ -133,7 +133,7 @@ legrad::LegradOptions legrad_options(const Fixture& fixture, const json& test_ca
   options.layers = layers(test_case);
   options.relu = test_case.at("relu").get<bool>();
   options.negative_slope = test_case.at("negative_slope").get<double>();
-  if (test_case.value("rules", "") == "libra") options.rules = legrad::GradientRules::kLibra;
+  if (test_case.value("rules", "") == "libra") options.rules = legrad::libra_rules();
   return options;
 }
 

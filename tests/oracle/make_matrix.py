@@ -48,7 +48,7 @@ def rows(pt2):
 
 
 # Rows that are also compared by the methods with rules: what the committed fixtures have no operator for.
-BY_RULES = ("own_encoder_pre_norm", "own_mask", "timm_eva02", "timm_layer_scale", "timm_parallel_things",
+BY_RULES = ("own_encoder_pre_norm", "own_mask", "timm_cls_trace_pt2_decomposed", "timm_dinov3", "timm_eva02", "timm_layer_scale", "timm_parallel_things",
             "timm_post_norm", "timm_qk_norm", "timm_rms_norm", "transformers_beit_sdpa")
 
 

@@ -17,7 +17,8 @@ from baselines import attention_cam, chefer_cam, chosen, final, grad_cam, readou
 from definitions import Target, gradients, on_grid, over_all_tokens, run
 
 ACTIVATIONS = (F.gelu, F.silu, F.relu, torch.relu, torch.tanh, torch.sigmoid)
-HANDED_ON = ("gelu", "silu", "relu", "tanh", "sigmoid", "softmax", "layer_norm", "rms_norm", "batch_norm", "dropout")
+HANDED_ON = ("gelu", "silu", "relu", "tanh", "sigmoid", "softmax", "layer_norm", "rms_norm", "batch_norm", "dropout",
+             "neg")
 
 
 class NoRule(Exception):
@@ -136,6 +137,9 @@ class Lrp:
         x, y = self.values[node.args[0]], self.values[node.args[1]]
         if not both and node.args[0] in self.follows and y.dim() == 2:
             return self.give(node.args[0], self.through_weight(relevance, x, y.T))
+        if not both and node.args[1] in self.follows and x.dim() == 2:
+            turned = self.through_weight(relevance.transpose(-2, -1), y.transpose(-2, -1), x)
+            return self.give(node.args[1], turned.transpose(-2, -1))
         # A pooler's query is a constant, which keeps its half.
         share = over(relevance, x @ y) / 2
         self.give(node.args[0], x * (share @ y.transpose(-2, -1)))

@@ -26,7 +26,8 @@ struct LegradOptions {
   bool relu = true;                        ///< false: keep negative gradients (Table 8)
   double negative_slope = 0;               ///< slope of a LeakyReLU in place of the ReLU (Table 10), in [0, 1]
   std::vector<double> layer_weights = {};  ///< one for each layer chosen, first to last; empty: the plain mean
-  GradientRules rules = GradientRules::kGradient;
+  std::shared_ptr<const Rules> rules =
+      {};  ///< by which gradients pass the model, as `libra_rules()`; empty: as they are
 };
 
 /// What LeGrad knows of every layer.

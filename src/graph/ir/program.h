@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 #include <ATen/core/ivalue.h>
+#include <legrad/rules.h>
 
 #include <memory>
 #include <string>
@@ -9,7 +10,6 @@
 
 #include "graph/ir/instruction.h"
 #include "graph/ir/ir.h"
-#include "graph/ir/rules.h"
 #include "graph/ir/tape.h"
 
 namespace legrad::graph {

@@ -2,12 +2,12 @@
 
 #include <ATen/core/Tensor.h>
 #include <ATen/core/ivalue.h>
+#include <legrad/rules.h>
 
 #include <memory>
 #include <vector>
 
 #include "graph/ir/instruction.h"
-#include "graph/ir/rules.h"
 
 namespace legrad::graph {
 

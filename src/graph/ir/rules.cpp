@@ -1,11 +1,12 @@
-#include "graph/ir/rules.h"
-
 #include <ATen/Functions.h>
 #include <legrad/error.h>
+#include <legrad/rules.h>
 
 #include <utility>
 
-namespace legrad::graph {
+#include "graph/ir/ir.h"
+
+namespace legrad {
 
 std::optional<size_t> Call::place(const char* name) const {
   const auto& arguments = node_->schema().arguments();
@@ -23,7 +24,7 @@ bool Call::has(const char* name) const {
 
 const c10::IValue& Call::argument(const char* name) const {
   const auto at = place(name);
-  if (!at) throw std::logic_error(describe(node_) + " has no argument " + name);
+  if (!at) throw std::logic_error(graph::describe(node_) + " has no argument " + name);
   return arguments_[*at];
 }
 
@@ -38,7 +39,7 @@ bool Call::follows(const char* name) const {
 }
 
 void Call::refuse(const std::string& why) const {
-  throw InputError(describe(node_) + ": " + why + "; choose another method", Reason::kNoRule);
+  throw InputError(graph::describe(node_) + ": " + why + "; choose another method", Reason::kNoRule);
 }
 
 Rules Rules::with(std::string new_name, const std::map<std::string, Rule>& other) const {
@@ -48,4 +49,4 @@ Rules Rules::with(std::string new_name, const std::map<std::string, Rule>& other
   return made;
 }
 
-}  // namespace legrad::graph
+}  // namespace legrad

@@ -28,16 +28,22 @@ class Recomposer {
   explicit Recomposer(StraightLine& line) : line_(line) {}
 
   void run() {
+    for_each([&](Node* node) { recompose(node); });
+    for_each([&](Node* node) { add_bias(node); });  // to products that were put together, whoever else read them gone
+  }
+
+ private:
+  template <typename Change>
+  void for_each(const Change& change) {
     auto nodes = line_.graph->nodes();
     for (auto it = nodes.begin(); it != nodes.end();) {
       Node* node = *it;
       ++it;  // what is put before `node` is not looked at again
-      recompose(node);
+      change(node);
     }
     drop_dead_code(line_);
   }
 
- private:
   void recompose(Node* node) {
     if (is_aten(node, "expand")) return drop_expand(node);
     if (is_aten(node, "native_layer_norm")) return make_layer_norm(node);
@@ -100,6 +106,31 @@ class Recomposer {
     fact.sizes.back() = sizes(weight)[0];
     Value* made = write.call("linear", {input, weight, bias ? bias : write.none()}, fact);
     replace_reshaped(node->output(), made);
+  }
+
+  void add_bias(Node* node) {
+    if (!is_aten(node, "add") || node->inputs().size() != 3 || number(node->input(2)) != 1) return;
+    if (!add_bias(node, node->input(0), node->input(1))) add_bias(node, node->input(1), node->input(0));
+  }
+
+  // A product with a weight, and a bias added afterwards.
+  bool add_bias(Node* node, Value* sum, Value* bias) {
+    Node* product = sum->node();
+    const auto added = torch::jit::toIValue(bias);
+    const auto& shape = sizes(sum);
+    const bool fits = added && added->isTensor() && added->toTensor().dim() == 1 && sum->uses().size() == 1 &&
+                      !shape.empty() && sizes(bias) == std::vector<int64_t>{shape.back()};
+    if (!fits) return false;
+    Writer write(line_, node);
+    if (is_aten(product, "linear") && product->input(2)->mustBeNone()) {
+      linear_over(write, node, product->input(0), product->input(1), bias);
+    } else if (is_aten(product, "matmul") && sizes(product->input(1)).size() == 2 &&
+               torch::jit::toIValue(product->input(1))) {
+      linear_over(write, node, product->input(0), turned(write, product->input(1)), bias);
+    } else {
+      return false;
+    }
+    return true;
   }
 
   // [b, n, k] · [b, k, m], flattened from products with more dimensions, or with a weight that is the same for all b.

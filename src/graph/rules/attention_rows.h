@@ -1,10 +1,9 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
+#include <legrad/rules.h>
 
 #include <cstdint>
-
-#include "graph/ir/rules.h"
 
 namespace legrad::graph {
 

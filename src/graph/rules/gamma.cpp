@@ -2,10 +2,9 @@
 
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
+#include <legrad/rules.h>
 
 #include <functional>
-
-#include "graph/rules/vjp.h"
 
 namespace legrad::graph {
 namespace {
@@ -52,12 +51,29 @@ Rule linear(double gamma) {
   };
 }
 
-// With a constant matrix it is a linear layer.
-Rule matmul(double gamma) {
+// A product of matrices: with a constant one it is a linear layer. Of two values it has the plain rule, `plain`.
+Rule matrices(const char* plain, const char* left, const char* right, double gamma) {
+  return [=](const Call& call, const Cotangent& back) {
+    const auto &x = call.tensor(left), &y = call.tensor(right);
+    const bool of_left = call.follows(left), of_right = call.follows(right);
+    if (of_left && of_right) return vjp_rules()->rows.at(plain)(call, back);
+    if ((of_left ? y : x).dim() != 2) call.refuse("a product with a constant for each image has no rule with a gamma");
+    if (of_left) return Shares{{left, by_gamma(linear_product(), x, y.t(), {}, call.result(), back[0], gamma)}};
+    const auto turned = by_gamma(linear_product(), y.transpose(-2, -1), x, {}, call.result().transpose(-2, -1),
+                                 back[0].transpose(-2, -1), gamma);
+    return Shares{{right, turned.transpose(-2, -1)}};
+  };
+}
+
+// A linear layer with its bias, as exports in small operators have it.
+Rule addmm(double gamma) {
   return [gamma](const Call& call, const Cotangent& back) {
-    const auto& y = call.tensor("other");
-    if (call.follows("other") || y.dim() != 2) return vjp_rules()->rows.at("matmul")(call, back);
-    return Shares{{"self", by_gamma(linear_product(), call.tensor("self"), y.t(), {}, call.result(), back[0], gamma)}};
+    const auto is_one = [&](const char* name) { return call.argument(name).toScalar().toDouble() == 1; };
+    if (call.follows("self") || call.follows("mat2") || !is_one("alpha") || !is_one("beta")) {
+      call.refuse("other than as a linear layer it has no rule with a gamma");
+    }
+    return Shares{{"mat1", by_gamma(linear_product(), call.tensor("mat1"), call.tensor("mat2").t(), call.tensor("self"),
+                                    call.result(), back[0], gamma)}};
   };
 }
 
@@ -76,7 +92,11 @@ Rule convolution(double gamma) {
 
 RuleRows gamma_of_linear_layers(double gamma) {
   if (gamma == 0) return {};
-  return {{"linear", linear(gamma)}, {"matmul", matmul(gamma)}};
+  return {{"linear", linear(gamma)},
+          {"matmul", matrices("matmul", "self", "other", gamma)},
+          {"bmm", matrices("bmm", "self", "mat2", gamma)},
+          {"mm", matrices("mm", "self", "mat2", gamma)},
+          {"addmm", addmm(gamma)}};
 }
 
 RuleRows gamma_of_convolutions(double gamma) {

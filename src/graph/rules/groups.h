@@ -1,12 +1,12 @@
 #pragma once
 
+#include <legrad/rules.h>
+
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
 #include <vector>
-
-#include "graph/ir/rules.h"
 
 namespace legrad::graph {
 
@@ -32,6 +32,12 @@ at::Tensor with_reduced_dims(const Call& call, const at::Tensor& reduced);
 
 /// The dimensions, counted from the end, that a norm is taken over.
 std::vector<int64_t> norm_dims(const Call& call);
+
+/// What a norm gives, times its weight where it has one.
+at::Tensor with_weight(const Call& call, const at::Tensor& back);
+
+/// The rule for a layer norm whose mean and spread are constants.
+Shares held_layer_norm(const Call& call, const Cotangent& back);
 
 /// What an RMS norm adds to the mean of squares, given or by default.
 double norm_eps(const Call& call);

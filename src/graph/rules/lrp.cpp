@@ -1,9 +1,9 @@
-#include "graph/rules/lrp.h"
-
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
+#include <legrad/rules.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "graph/rules/attention_rows.h"
 #include "graph/rules/groups.h"
@@ -51,7 +51,11 @@ Shares product(const Call& call, const at::Tensor& relevance, const char* left, 
   const auto &x = call.tensor(left), &y = call.tensor(right);
   if (x.dim() < 2 || y.dim() < 2) call.refuse("a product with a vector has no rule");
   if (!call.follows(right) && y.dim() == 2) return {{left, through_weight<parts>(relevance, x, y.t())}};
-  if (!call.follows(left) || !call.follows(right)) call.refuse("a product with a constant on this side has no rule");
+  if (!call.follows(left) && x.dim() == 2) {
+    const auto turned = through_weight<parts>(relevance.transpose(-2, -1), y.transpose(-2, -1), x);
+    return {{right, turned.transpose(-2, -1)}};
+  }
+  if (!call.follows(left) || !call.follows(right)) call.refuse("a product with a constant for each image has no rule");
   const auto share = over(relevance, x.matmul(y)) / 2;
   return {{left, x * share.matmul(y.transpose(-2, -1))}, {right, y * x.transpose(-2, -1).matmul(share)}};
 }
@@ -153,7 +157,7 @@ template <Parts parts>
 RuleRows rows() {
   RuleRows rows = move_rules();
   for (const char* name : {"gelu", "silu", "relu", "tanh", "sigmoid", "hardswish", "elu", "leaky_relu", "softmax",
-                           "_softmax", "clamp_min", "clamp"}) {
+                           "_softmax", "clamp_min", "clamp", "neg"}) {
     rows[name] = handed_on<kSelf>;
   }
   for (const char* name : {"layer_norm", "rms_norm", "batch_norm", "group_norm"}) rows[name] = handed_on<kInput>;
@@ -173,16 +177,26 @@ RuleRows rows() {
 
 }  // namespace
 
+}  // namespace legrad::graph
+
+namespace legrad {
+
 std::shared_ptr<const Rules> lrp_ours_rules() {
-  auto table = rows<Parts::kTogether>();
-  table["add"] = add_by_shares;
-  return std::make_shared<const Rules>(Rules{.name = "layers_ours", .rows = std::move(table)});
+  static const auto kTable = [] {
+    auto table = graph::rows<graph::Parts::kTogether>();
+    table["add"] = graph::add_by_shares;
+    return std::make_shared<const Rules>(Rules{.name = "layers_ours", .rows = std::move(table)});
+  }();
+  return kTable;
 }
 
 std::shared_ptr<const Rules> lrp_rules() {
-  auto table = rows<Parts::kApart>();
-  table["add"] = add_in_proportion;
-  return std::make_shared<const Rules>(Rules{.name = "layers_lrp", .rows = std::move(table)});
+  static const auto kTable = [] {
+    auto table = graph::rows<graph::Parts::kApart>();
+    table["add"] = graph::add_in_proportion;
+    return std::make_shared<const Rules>(Rules{.name = "layers_lrp", .rows = std::move(table)});
+  }();
+  return kTable;
 }
 
-}  // namespace legrad::graph
+}  // namespace legrad

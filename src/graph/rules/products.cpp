@@ -94,6 +94,16 @@ std::vector<int64_t> norm_dims(const Call& call) {
   return dims;
 }
 
+at::Tensor with_weight(const Call& call, const at::Tensor& back) {
+  return call.has("weight") ? back * call.tensor("weight") : back;
+}
+
+Shares held_layer_norm(const Call& call, const Cotangent& back) {
+  const auto& x = call.tensor("input");
+  const auto variance = x.var(norm_dims(call), /*correction=*/0, /*keepdim=*/true);
+  return {{"input", with_weight(call, back[0]) * (variance + call.argument("eps").toDouble()).rsqrt()}};
+}
+
 double norm_eps(const Call& call) {
   if (call.has("eps")) return call.argument("eps").toDouble();
   return call.tensor("input").scalar_type() == at::kDouble ? std::numeric_limits<double>::epsilon()

@@ -5,6 +5,7 @@
 
 #include <iostream>
 
+#include "guided_rules.h"
 #include "hires_cam.h"
 
 int main(int argc, char** argv) {
@@ -27,5 +28,11 @@ int main(int argc, char** argv) {
   if (!maps[1].allclose(legrad::explain(vit, images, {1, 2}, {methods.get("hires_cam")}).maps[0])) return 1;
   if (maps[1].allclose(maps[2])) return 1;
   if (methods.names().back() != "hires_cam" || legrad::built_in_methods().names().back() == "hires_cam") return 1;
+
+  const auto plain = legrad::grad_cam_method();
+  const auto by = legrad::explain(
+      vit, images, {1}, {plain, legrad::by_rules(plain, legrad::vjp_rules()), legrad::by_rules(plain, guided_rules())});
+  if (!by.maps[1].allclose(by.maps[0], 1e-3, 1e-6) || by.maps[2].allclose(by.maps[0], 1e-3, 1e-6)) return 1;
+  if (!by.maps[2].equal(legrad::grad_cam(vit.by_rules(guided_rules()), images, {1}))) return 1;
   std::cout << "hires_cam works beside legrad\n";
 }

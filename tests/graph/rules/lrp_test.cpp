@@ -1,10 +1,9 @@
 // Relevance by rules: cases computed by hand, and what is kept on the way.
 
-#include "graph/rules/lrp.h"
-
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 #include <legrad/error.h>
+#include <legrad/rules.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include <cmath>
@@ -13,16 +12,12 @@
 #include <vector>
 
 #include "graph/ir/program.h"
-#include "graph/rules/attn_lrp.h"
-#include "graph/rules/direct.h"
-#include "graph/rules/libra.h"
-#include "graph/rules/vjp.h"
 #include "support/ir.h"
 
 namespace legrad::test {
 namespace {
 
-using TableOfRules = std::shared_ptr<const graph::Rules>;
+using TableOfRules = std::shared_ptr<const Rules>;
 
 at::Tensor rows(std::vector<std::vector<double>> numbers) {
   std::vector<at::Tensor> all;
@@ -58,8 +53,8 @@ TEST(Lrp, ALinearLayerPassesWhatMakesItsOutputLarger) {
   const auto linear = program_of("%x : Tensor, %w : Tensor",
                                  "  %d : Tensor = aten::detach(%w)\n  %y : Tensor = aten::linear(%x, %d, %none)");
   const auto x = rows({{1, -2}}), weight = rows({{3, 1}, {2, -1}}), ones = rows({{1, 1}});
-  expect(passed(linear, {x, weight}, graph::lrp_ours_rules(), ones)[0], rows({{1.5, 0.5}}));
-  expect(passed(linear, {x, weight}, graph::lrp_rules(), ones)[0], rows({{2, 1}}));
+  expect(passed(linear, {x, weight}, lrp_ours_rules(), ones)[0], rows({{1.5, 0.5}}));
+  expect(passed(linear, {x, weight}, lrp_rules(), ones)[0], rows({{2, 1}}));
 }
 
 /// (3, 1) + (1, -2) = (4, -1): in proportion (3/4, -1) and (1/4, 2), whose sums are -1/4 and 9/4. Their shares of
@@ -67,10 +62,10 @@ TEST(Lrp, ALinearLayerPassesWhatMakesItsOutputLarger) {
 TEST(Lrp, ASumIsPassedInProportionOrByShares) {
   const auto add = program_of("%a : Tensor, %b : Tensor", "  %y : Tensor = aten::add(%a, %b, %1)");
   const auto a = rows({{3, 1}}), b = rows({{1, -2}}), ones = rows({{1, 1}});
-  const auto plain = passed(add, {a, b}, graph::lrp_rules(), ones);
+  const auto plain = passed(add, {a, b}, lrp_rules(), ones);
   expect(plain[0], rows({{0.75, -1}}));
   expect(plain[1], rows({{0.25, 2}}));
-  const auto ours = passed(add, {a, b}, graph::lrp_ours_rules(), ones);
+  const auto ours = passed(add, {a, b}, lrp_ours_rules(), ones);
   expect(ours[0], rows({{-0.6, 0.8}}));
   expect(ours[1], rows({{0.2, 1.6}}));
 }
@@ -78,7 +73,7 @@ TEST(Lrp, ASumIsPassedInProportionOrByShares) {
 /// What is 0 has nothing to pass, and nothing becomes NaN.
 TEST(Lrp, NothingIsDividedByZero) {
   const auto add = program_of("%a : Tensor, %b : Tensor", "  %y : Tensor = aten::add(%a, %b, %1)");
-  for (const auto& rules : {graph::lrp_rules(), graph::lrp_ours_rules()}) {
+  for (const auto& rules : {lrp_rules(), lrp_ours_rules()}) {
     const auto found = passed(add, {rows({{1, 2}}), rows({{-1, 2}})}, rules, rows({{1, 1}}));
     EXPECT_TRUE(found[0].isfinite().all().item<bool>() && found[1].isfinite().all().item<bool>());
     EXPECT_EQ(found[0][0][0].item<double>(), 0);
@@ -94,7 +89,7 @@ graph::Program attention() {
 TEST(Lrp, AttentionKeepsTheSumOfRelevance) {
   const std::vector<at::Tensor> inputs = {noise({1, 2, 1100, 3}), noise({1, 2, 1100, 3}), noise({1, 2, 1100, 3}) + 3};
   const auto relevance = noise({1, 2, 1100, 3});
-  for (const auto& rules : {graph::lrp_rules(), graph::lrp_ours_rules()}) {
+  for (const auto& rules : {lrp_rules(), lrp_ours_rules()}) {
     const auto found = passed(attention(), inputs, rules, relevance);
     const auto whole = relevance.sum().item<double>();
     EXPECT_NEAR(found[0].sum().item<double>(), whole / 4, 1e-6);
@@ -111,9 +106,9 @@ TEST(AttnLrp, ValuesGetHalfOrByConservativePropagationAll) {
   const auto of_values = [&](const TableOfRules& rules) {
     return (passed(attention(), inputs, rules, relevance)[2] * inputs[2]).sum().item<double>();
   };
-  EXPECT_NEAR(of_values(graph::attn_lrp_rules(0, 0)), whole / 2, 1e-12);
-  EXPECT_NEAR(of_values(graph::cp_lrp_rules(0, 0)), whole, 1e-12);
-  EXPECT_EQ(passed(attention(), inputs, graph::cp_lrp_rules(0, 0), relevance)[0].abs().max().item<double>(), 0);
+  EXPECT_NEAR(of_values(attn_lrp_rules()), whole / 2, 1e-12);
+  EXPECT_NEAR(of_values(cp_lrp_rules()), whole, 1e-12);
+  EXPECT_EQ(passed(attention(), inputs, cp_lrp_rules(), relevance)[0].abs().max().item<double>(), 0);
 }
 
 TEST(AttnLrp, AnActivationAndAGateKeepTheSumOfRelevance) {
@@ -121,9 +116,9 @@ TEST(AttnLrp, AnActivationAndAGateKeepTheSumOfRelevance) {
   const auto gelu = program_of("%x : Tensor",
                                "  %how : str = prim::Constant[value=\"none\"]()\n"
                                "  %y : Tensor = aten::gelu(%x, %how)");
-  expect(passed(gelu, {x}, graph::attn_lrp_rules(0, 0), back)[0] * x, at::gelu(x) * back);
+  expect(passed(gelu, {x}, attn_lrp_rules(), back)[0] * x, at::gelu(x) * back);
   const auto gate = program_of("%x : Tensor, %z : Tensor", "  %y : Tensor = aten::mul(%x, %z)");
-  const auto shares = passed(gate, {x, z}, graph::attn_lrp_rules(0, 0), back);
+  const auto shares = passed(gate, {x, z}, attn_lrp_rules(), back);
   expect(shares[0] * x, x * z * back / 2);
   expect(shares[1] * z, x * z * back / 2);
 }
@@ -135,8 +130,8 @@ TEST(AttnLrp, ANormsSpreadIsAConstant) {
                                "  %shape : int[] = prim::ListConstruct(%two)\n"
                                "  %y : Tensor = aten::layer_norm(%x, %shape, %none, %none, %zero, %no)");
   const auto x = rows({{1, 5}}), back = rows({{1, 3}});  // the mean is 3, the spread 2
-  expect(passed(norm, {x}, graph::attn_lrp_rules(0, 0), back)[0], rows({{-0.5, 0.5}}));
-  expect(passed(norm, {x}, graph::held_norm_rules(), back)[0], rows({{0.5, 1.5}}));
+  expect(passed(norm, {x}, attn_lrp_rules(), back)[0], rows({{-0.5, 0.5}}));
+  expect(passed(norm, {x}, held_norm_rules(), back)[0], rows({{0.5, 1.5}}));
 }
 
 /// x = (1, -2), W = ((3, 1), (2, -1)), γ = 1: z = (1, 4), both positive, W + W⁺ = ((6, 2), (4, -1)) on x⁺ = (1, 0) and
@@ -145,7 +140,7 @@ TEST(AttnLrp, GammaFavoursWhatHasTheOutputsSign) {
   const auto linear = program_of("%x : Tensor, %w : Tensor",
                                  "  %d : Tensor = aten::detach(%w)\n  %y : Tensor = aten::linear(%x, %d, %none)");
   const auto x = rows({{1, -2}}), weight = rows({{3, 1}, {2, -1}}), ones = rows({{1, 1}});
-  const auto found = passed(linear, {x, weight}, graph::attn_lrp_rules(1, 0), ones)[0];
+  const auto found = passed(linear, {x, weight}, attn_lrp_rules(1, 0), ones)[0];
   expect(found, rows({{6.0 / 4 + 4.0 / 2, 1.0 / 4 - 2.0 / 2}}));
   EXPECT_NEAR((found * x).sum().item<double>(), 5, 1e-12);  // the output's relevance, all of it
 }
@@ -153,16 +148,16 @@ TEST(AttnLrp, GammaFavoursWhatHasTheOutputsSign) {
 /// A norm, an attention of it, an activation and a gate without a bias: completeness as FullGrad has it, at autograd's
 /// own hands, as the sweeps take gradients.
 TEST(LibraGrad, InputsTimesGradientsAddUpToTheScore) {
-  const auto program = program_of(
-      "%x : Tensor",
-      "  %three : int = prim::Constant[value=3]()\n"
-      "  %shape : int[] = prim::ListConstruct(%three)\n"
-      "  %how : str = prim::Constant[value=\"tanh\"]()\n"
-      "  %n : Tensor = aten::layer_norm(%x, %shape, %none, %none, %zero, %no)\n"
-      "  %o : Tensor = aten::scaled_dot_product_attention(%n, %n, %n, %none, %zero, %no, %none, %no)\n"
-      "  %g : Tensor = aten::gelu(%o, %how)\n"
-      "  %h : Tensor = aten::mul(%g, %x)\n"
-      "  %y : Tensor = aten::add(%h, %o, %1)");
+  const auto program =
+      program_of("%x : Tensor",
+                 "  %three : int = prim::Constant[value=3]()\n"
+                 "  %shape : int[] = prim::ListConstruct(%three)\n"
+                 "  %how : str = prim::Constant[value=\"tanh\"]()\n"
+                 "  %n : Tensor = aten::layer_norm(%x, %shape, %none, %none, %zero, %no)\n"
+                 "  %o : Tensor = aten::scaled_dot_product_attention(%n, %n, %n, %none, %zero, %no, %none, %no)\n"
+                 "  %g : Tensor = aten::gelu(%o, %how)\n"
+                 "  %h : Tensor = aten::mul(%g, %x)\n"
+                 "  %y : Tensor = aten::add(%h, %o, %1)");
   const auto back = noise({1, 2, 5, 3});
   const auto sum_kept = [&](const TableOfRules& rules) {
     const auto x = noise({1, 2, 5, 3}).requires_grad_();
@@ -172,15 +167,15 @@ TEST(LibraGrad, InputsTimesGradientsAddUpToTheScore) {
     EXPECT_TRUE(at::equal(y.detach(), program({x.detach()})[0]));
     return std::abs((gradient * x).sum().item<double>() - score.item<double>()) < 1e-12;
   };
-  EXPECT_TRUE(sum_kept(graph::libra_rules()));
-  EXPECT_FALSE(sum_kept(graph::vjp_rules()));
+  EXPECT_TRUE(sum_kept(libra_rules()));
+  EXPECT_FALSE(sum_kept(vjp_rules()));
   EXPECT_FALSE(sum_kept(nullptr));
 }
 
 TEST(LibraGrad, AnOperatorWithoutARuleIsRefusedWhereAGradientMeetsIt) {
   const auto program = program_of("%x : Tensor", "  %y : Tensor = aten::erfinv(%x)");
   const auto x = rows({{0.1, 0.2}}).requires_grad_();
-  const auto y = program({x}, graph::libra_rules())[0];
+  const auto y = program({x}, libra_rules())[0];
   try {
     torch::autograd::grad({y.sum()}, {x});
     ADD_FAILURE() << "nothing was refused";
@@ -191,7 +186,7 @@ TEST(LibraGrad, AnOperatorWithoutARuleIsRefusedWhereAGradientMeetsIt) {
 
 TEST(Lrp, AGateIsRefusedByName) {
   const auto gate = program_of("%x : Tensor, %z : Tensor", "  %y : Tensor = aten::mul(%x, %z)");
-  for (const auto& rules : {graph::lrp_rules(), graph::lrp_ours_rules()}) {
+  for (const auto& rules : {lrp_rules(), lrp_ours_rules()}) {
     try {
       passed(gate, {noise({2}), noise({2})}, rules, noise({2}));
       FAIL() << "there is a rule";
@@ -200,7 +195,7 @@ TEST(Lrp, AGateIsRefusedByName) {
     }
   }
   // Along the direct path it is a layer of its own.
-  EXPECT_EQ(passed(gate, {noise({2}), noise({2})}, graph::direct_rules(), noise({2}))[0].abs().max().item<double>(), 0);
+  EXPECT_EQ(passed(gate, {noise({2}), noise({2})}, direct_rules(), noise({2}))[0].abs().max().item<double>(), 0);
 }
 
 }  // namespace

@@ -1,10 +1,9 @@
 // The table `vjp` gives autograd's gradients: of every operator apart, and of every committed export as a whole.
 
-#include "graph/rules/vjp.h"
-
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 #include <legrad/npy.h>
+#include <legrad/rules.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -37,7 +36,7 @@ double error_of(const graph::Program& program, const std::vector<at::Tensor>& in
   std::vector<size_t> all;
   for (size_t i = 0; i < inputs.size(); ++i) all.push_back(i);
   const auto by_autograd = program.record(inputs, all);
-  const auto by_rules = program.record(inputs, all, graph::vjp_rules());
+  const auto by_rules = program.record(inputs, all, vjp_rules());
   std::vector<at::Tensor> cotangents;
   double greatest = 0;
   for (size_t i = 0; i < by_autograd.outputs().size(); ++i) {
@@ -206,7 +205,7 @@ graph(%x : Tensor):
   %y : Tensor = aten::cumprod(%x, %zero, %none)
   return (%y))"),
                                "cumprod");
-  const auto tape = program.record({noise({3})}, {0}, graph::vjp_rules());
+  const auto tape = program.record({noise({3})}, {0}, vjp_rules());
   try {
     tape.pull({noise({3})});
     FAIL() << "there is a rule";
