@@ -16,6 +16,7 @@
 #include <legrad/methods/attention_cam.h>
 #include <legrad/methods/attn_lrp.h>
 #include <legrad/methods/chefer_cam.h>
+#include <legrad/methods/gem.h>
 #include <legrad/methods/grad_cam.h>
 #include <legrad/methods/grad_eclip.h>
 #include <legrad/methods/legrad.h>
@@ -27,6 +28,7 @@
 #include <legrad/named_targets.h>
 #include <legrad/npy.h>
 #include <legrad/patch_map.h>
+#include <legrad/rules.h>
 #include <legrad/structure.h>
 #include <legrad/sweep.h>
 #include <legrad/target.h>

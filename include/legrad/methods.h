@@ -5,6 +5,7 @@
 #include <legrad/methods/attention_cam.h>
 #include <legrad/methods/attn_lrp.h>
 #include <legrad/methods/chefer_cam.h>
+#include <legrad/methods/gem.h>
 #include <legrad/methods/grad_cam.h>
 #include <legrad/methods/grad_eclip.h>
 #include <legrad/methods/legrad.h>
@@ -71,7 +72,7 @@ class Methods {
 std::vector<std::string> headings(const std::vector<ChosenMethod>& methods);
 
 /// Those of the paper: "legrad", "grad_cam", "attention_cam", "raw_attention", "rollout", "chefer_cam",
-/// "transformer_attribution", "partial_lrp", "text_span"; and "attn_lrp", "grad_eclip".
+/// "transformer_attribution", "partial_lrp", "text_span"; and "attn_lrp", "grad_eclip", "gem".
 Methods built_in_methods();
 
 /// Every method and its options in lines of text: name, title, source; key, what it takes, default, meaning.

@@ -61,6 +61,7 @@ struct Structure {
   std::vector<int64_t> pooler_queries_read;  ///< those whose results the output depends on; empty where there is none
   std::vector<std::string> attention;        ///< [L] the form each block's attention has in the file
   bool differential = false;                 ///< attentions side by side weigh the same values, one against the other
+  bool attention_added = false;              ///< every block is Z + P(O) + ..., Q, K and V of one value, without a mask
   int64_t output_width = 0;                  ///< C classes or the embedding's width
   std::string output_is;                     ///< what that is of a model's output [B, C, h, w]: "the mean over ..."
   bool normalized_output = false;            ///< outputs had length 1 (L2) when measured, as embeddings often do

@@ -5,6 +5,7 @@
 #include <legrad/rules.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -24,6 +25,10 @@ struct ForwardBlock {
   at::Tensor input;     ///< Z^{l-1} [B, N, d]
   at::Tensor output;    ///< Z^l [B, N, d]
   Attention attention;  ///< the block's self-attention
+  /// What queries, keys and values are projected from [B, N, d]; where `Structure::attention_added`.
+  std::function<at::Tensor()> projected{};
+  /// What a context [B, h, N, e] in place of the block's own would add to the stream, [B, N, d]; likewise.
+  std::function<at::Tensor(const at::Tensor& context)> added{};
 };
 
 /// The gradient of some of a block's own scores at the attention that explains it: the block's self-attention, or
@@ -53,6 +58,10 @@ class ForwardWatcher {
   }
   /// Called once for a block it watches, before its gradients.
   virtual void on_block(const ForwardBlock& block) { (void)block; }
+  /// Tokens of its own [B, n, d], to be read out one by one when the sweep is over; undefined where there are none.
+  virtual at::Tensor tokens() const { return {}; }
+  /// Called with their scores [B, K, n]: of each what the model's readout gives where it sees that token alone.
+  virtual void on_scores(const at::Tensor& scores) { (void)scores; }
   /// Called one or more times for a block it wants a score of, until all targets were seen.
   virtual void on_gradient(const ScoreGradient& gradient) { (void)gradient; }
 };

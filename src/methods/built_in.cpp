@@ -15,6 +15,7 @@ Methods built_in_methods() {
   methods.add(text_span_row());
   methods.add(attn_lrp_row());
   methods.add(grad_eclip_row());
+  methods.add(gem_row());
   return methods;
 }
 

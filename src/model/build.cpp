@@ -4,6 +4,7 @@
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
 
+#include "graph/passes/added.h"
 #include "graph/passes/cut.h"
 #include "graph/passes/judge.h"
 #include "graph/passes/lower.h"
@@ -70,12 +71,19 @@ void cut_stages(Network& network, const graph::StraightLine& line, const graph::
     network.patchify = graph::cut(line, {line.input()}, {patches}, "the patch embedding");
   }
   network.embed = graph::cut(line, {patches}, {tokens.front()}, "the embedding of patches");
+  network.structure.attention_added = true;
   for (size_t l = 0; l < anatomy.blocks.size(); ++l) {
     const auto name = "block " + std::to_string(l);
     const auto& site = anatomy.blocks[l];
-    Network::Block block{cut_attention(line, site, tokens[l], tokens[l + 1], name), {}};
+    Network::Block block{cut_attention(line, site, tokens[l], tokens[l + 1], name), {}, {}, false, {}};
     block.tail_with_mean =
         graph::cut_with_mean(line, {site.context(), tokens[l]}, tokens[l + 1], name + ", after attention");
+    if (const auto around = graph::find_added(line, site, tokens[l]); around.added) {
+      block.project = graph::cut(line, {tokens[l]}, {around.projected}, name + ", before attention");
+      block.projected_rows_first = around.rows_first;
+      block.add = graph::cut(line, {site.context()}, {around.added}, name + ", what attention adds");
+    }
+    network.structure.attention_added &= block.add && !block.mask && block.side_by_side == 1;
     network.blocks.push_back(std::move(block));
     network.structure.attention.push_back(site.form);
   }

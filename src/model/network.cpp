@@ -131,6 +131,17 @@ at::Tensor Network::run_tail(const AttentionStage& stage, const at::Tensor& cont
   return run(stage.tail, {as_in_model(stage.layout, context), tokens, image_sizes(tokens.size(0))})[0];
 }
 
+at::Tensor Network::run_project(const Block& block, const at::Tensor& tokens) const {
+  if (!block.projected_rows_first) return run(block.project, {tokens, image_sizes(tokens.size(0))})[0];
+  std::vector<at::Tensor> images;  // one by one, as those of a model that holds a batch of one would be
+  for (const auto& alone : tokens.split(1)) images.push_back(block.project({alone, image_sizes(1)})[0].transpose(0, 1));
+  return at::cat(images);
+}
+
+at::Tensor Network::run_add(const Block& block, const at::Tensor& context) const {
+  return run(block.add, {as_in_model(block.layout, context), image_sizes(context.size(0))})[0];
+}
+
 at::Tensor Network::context_in_file(const AttentionStage& stage, const at::Tensor& context) {
   return as_in_model(stage.layout, context);
 }

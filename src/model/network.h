@@ -46,7 +46,10 @@ struct AttentionStage {
 class Network {
  public:
   struct Block : AttentionStage {
-    graph::Program tail_with_mean;  ///< O, Z -> Z', mean of Z' over its tokens [B, 1, d]
+    graph::Program tail_with_mean;      ///< O, Z -> Z', mean of Z' over its tokens [B, 1, d]
+    graph::Program project;             ///< Z -> what Q, K and V are projected from [B, N, d]; empty: not one value
+    bool projected_rows_first = false;  ///< whether that comes as [N, B, d]
+    graph::Program add;                 ///< O -> what it adds to Z [B, N, d]; empty where it is not added as it is
   };
 
   Structure structure;
@@ -69,6 +72,9 @@ class Network {
   Attended attended(const AttentionStage& stage, const std::vector<at::Tensor>& parts, int64_t batch) const;
   /// The tail of a block or pooler. `context` and `tokens` may hold a choice of rows, the same in both.
   at::Tensor run_tail(const AttentionStage& stage, const at::Tensor& context, const at::Tensor& tokens) const;
+
+  at::Tensor run_project(const Block& block, const at::Tensor& tokens) const;
+  at::Tensor run_add(const Block& block, const at::Tensor& context) const;
 
   /// A context as `stage.tail` takes it, and back.
   static at::Tensor context_in_file(const AttentionStage& stage, const at::Tensor& context);

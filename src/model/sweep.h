@@ -20,6 +20,9 @@ at::Tensor sweep_forward(const Network& network, const at::Tensor& images, const
                          const std::vector<ForwardWatcher*>& watchers, std::vector<at::Tensor>* kept,
                          int64_t first_kept = 0);
 
+/// Reads out the watchers' own tokens, each alone.
+void score_tokens(const Network& network, const Target& target, const std::vector<ForwardWatcher*>& watchers);
+
 /// The first block that a backward watcher needs anything of; `blocks` where there is none.
 int64_t lowest_needed(const std::vector<BackwardWatcher*>& watchers, int64_t blocks);
 

@@ -61,7 +61,11 @@ class ForwardSweep {
       output = network_.run_tail(block, attended.context, input);
     }
     if (watched()) {
-      const ForwardBlock seen{index_, input, output, attended.attention};
+      ForwardBlock seen{index_, input, output, attended.attention};
+      if (network_.structure.attention_added) {
+        seen.projected = [&] { return network_.run_project(block, input); };
+        seen.added = [&](const at::Tensor& context) { return network_.run_add(block, context); };
+      }
       for (auto* watcher : watchers_) {
         if (watcher->watches(index_)) watcher->on_block(seen);
       }
@@ -186,6 +190,25 @@ class ForwardSweep {
 };
 
 }  // namespace
+
+void score_tokens(const Network& network, const Target& target, const std::vector<ForwardWatcher*>& watchers) {
+  const GradScope scope(false);
+  const auto& structure = network.structure;
+  const auto rows =
+      network.plan.rows_restricted ? static_cast<int64_t>(structure.readout_rows.size()) : structure.tokens;
+  for (auto* watcher : watchers) {
+    const auto tokens = watcher->tokens();
+    if (!tokens.defined()) continue;
+    const int64_t at_once = std::max<int64_t>(1, kRowsPerPass / (tokens.size(0) * rows));
+    std::vector<at::Tensor> scores;                                   // [n] of [B, K]
+    for (const auto& some : tokens.transpose(0, 1).split(at_once)) {  // [n', B, d]
+      const auto alone = some.flatten(0, 1).unsqueeze(1).expand({-1, rows, -1});
+      const auto outputs = network.run_readout(alone).unflatten(0, {some.size(0), some.size(1)});
+      for (const auto& output : outputs.unbind(0)) scores.push_back(target.scores(output));
+    }
+    watcher->on_scores(at::stack(scores, 2));
+  }
+}
 
 bool any_score_wanted(const std::vector<ForwardWatcher*>& watchers, int64_t blocks) {
   for (int64_t block = 0; block < blocks; ++block) {

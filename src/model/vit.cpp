@@ -119,6 +119,7 @@ at::Tensor Vit::sweep(const at::Tensor& images, const Target& target, const std:
         *network_, input, chosen, forward, back ? &tokens : nullptr,
         std::min(model::lowest_needed(backward, blocks), model::lowest_watched(relevance, blocks)));
     choose(output);
+    model::score_tokens(*network_, chosen, forward);
     model::walk_relevance(*network_, input, tokens, output, chosen, relevance);
     if (!backward.empty()) model::sweep_backward(*network_, tokens, chosen, backward);
     return output;

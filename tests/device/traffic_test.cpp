@@ -50,7 +50,9 @@ std::vector<std::pair<std::string, Method>> methods() {
           {"partial_lrp", partial_lrp_method()},
           {"text_span", text_span_method({.layers = {0, 1, 2}})},
           {"attn_lrp", attn_lrp_method()},
-          {"grad_eclip", grad_eclip_method()}};
+          {"grad_eclip", grad_eclip_method()},
+          {"gem", gem_method({.start_layer = 0})},
+          {"legrad, libra", legrad_method({.rules = libra_rules()})}};
 }
 
 Traffic spent(const Placed& placed, const Target& target, const Method& method) {

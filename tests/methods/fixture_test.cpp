@@ -240,7 +240,7 @@ TEST_P(FixtureTest, LegradIsItsDefinition) {
 std::string spec(const json& test_case) {
   std::string spec = test_case.at("method").get<std::string>();
   for (const char* key : {"layers", "layer", "include_prefix", "multi_layer", "start_layer", "head_fusion",
-                          "discard_ratio", "normalize", "rules", "heads", "gamma", "gamma_patches"}) {
+                          "discard_ratio", "normalize", "iterations", "rules", "heads", "gamma", "gamma_patches"}) {
     if (!test_case.contains(key) || test_case.at(key).is_null()) continue;
     const auto& value = test_case.at(key);
     std::string text = value.is_string() ? value.get<std::string>() : value.dump();
@@ -252,8 +252,8 @@ std::string spec(const json& test_case) {
 
 /// Those whose definitions take too long for every row of the matrix.
 bool is_by_rules(const std::string& name) {
-  static const std::set<std::string> names = {"transformer_attribution", "partial_lrp", "text_span", "attn_lrp",
-                                              "grad_eclip"};
+  static const std::set<std::string> names = {
+      "transformer_attribution", "partial_lrp", "text_span", "attn_lrp", "grad_eclip", "gem"};
   return names.contains(name);
 }
 

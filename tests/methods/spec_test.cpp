@@ -166,8 +166,9 @@ TEST(Spec, TextOfAnyKindIsReadOrRefused) {
 
 TEST(Methods, AreAListToAddTo) {
   auto methods = built_in_methods();
-  EXPECT_EQ(methods.names(), Words({"legrad", "grad_cam", "attention_cam", "raw_attention", "rollout", "chefer_cam",
-                                    "transformer_attribution", "partial_lrp", "text_span", "attn_lrp", "grad_eclip"}));
+  EXPECT_EQ(methods.names(),
+            Words({"legrad", "grad_cam", "attention_cam", "raw_attention", "rollout", "chefer_cam",
+                   "transformer_attribution", "partial_lrp", "text_span", "attn_lrp", "grad_eclip", "gem"}));
   auto row = rollout_row();
   row.name = "mine";
   methods.add(row);

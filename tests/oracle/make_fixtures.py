@@ -18,6 +18,7 @@ import torch
 
 import baselines
 import definitions
+import gem
 import relevance
 import zoo
 from export import export, load, save
@@ -66,7 +67,7 @@ def cases(specimen, named, by_rules):
         yield "legrad", {"readout": "model", "rules": "libra"}, named["main"], True
         if not specimen.pooler:
             yield "legrad", {"readout": "token_mean", "rules": "libra"}, named["third"], False
-        for method, options, target in relevance.cases(specimen, named):
+        for method, options, target in [*relevance.cases(specimen, named), *gem.cases(specimen, named)]:
             yield method, options, target, False
 
 
@@ -139,7 +140,7 @@ def write(name, entry, out, by_rules=True):
                 case["layer_maps"] = folder.store(f"case{number}_layer_maps.npy", layer_maps)
         else:
             try:
-                maps = {**baselines.METHODS, **relevance.METHODS}[method](specimen, exact, target, **options)
+                maps = {**baselines.METHODS, **relevance.METHODS, "gem": gem.gem}[method](specimen, exact, target, **options)
             except relevance.NoRule:
                 continue
         varies = maps.amax((-1, -2)) > maps.amin((-1, -2))
