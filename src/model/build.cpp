@@ -3,6 +3,7 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
+#include <legrad/error.h>
 
 #include "graph/passes/added.h"
 #include "graph/passes/cut.h"
@@ -63,6 +64,20 @@ AttentionStage cut_attention(const graph::StraightLine& line, const graph::Atten
   return stage;
 }
 
+// What a block's attention adds to the stream, where that can be cut out: it is not needed to explain by other methods.
+void cut_added(Network::Block& block, const graph::StraightLine& line, const graph::AttentionSite& site, Value* tokens,
+               const std::string& name) {
+  const auto found = graph::find_added(line, site, tokens);
+  if (!found.added) return;
+  try {
+    block.project = graph::cut(line, {tokens}, {found.projected}, name + ", before attention");
+    block.add = graph::cut(line, {site.context()}, {found.added}, name + ", what attention adds");
+    block.projected_rows_first = found.rows_first;
+  } catch (const ModelError&) {  // it needs something of the images beside the context
+    block.project = block.add = {};
+  }
+}
+
 void cut_stages(Network& network, const graph::StraightLine& line, const graph::Anatomy& anatomy) {
   const auto& tokens = anatomy.tokens;
   Value* patches = line.input();
@@ -78,11 +93,7 @@ void cut_stages(Network& network, const graph::StraightLine& line, const graph::
     Network::Block block{cut_attention(line, site, tokens[l], tokens[l + 1], name), {}, {}, false, {}};
     block.tail_with_mean =
         graph::cut_with_mean(line, {site.context(), tokens[l]}, tokens[l + 1], name + ", after attention");
-    if (const auto around = graph::find_added(line, site, tokens[l]); around.added) {
-      block.project = graph::cut(line, {tokens[l]}, {around.projected}, name + ", before attention");
-      block.projected_rows_first = around.rows_first;
-      block.add = graph::cut(line, {site.context()}, {around.added}, name + ", what attention adds");
-    }
+    cut_added(block, line, site, tokens[l], name);
     network.structure.attention_added &= block.add && !block.mask && block.side_by_side == 1;
     network.blocks.push_back(std::move(block));
     network.structure.attention.push_back(site.form);

@@ -2,6 +2,7 @@
 
 #include <torch/csrc/jit/ir/constants.h>
 
+#include <algorithm>
 #include <unordered_set>
 #include <utility>
 #include <vector>
@@ -44,9 +45,9 @@ std::vector<Node*> readers(const Value* value) {
   return all;
 }
 
-// Down from the context to what is added to the tokens. Nothing where somebody else reads it, or another norm or
-// activation comes first.
-Value* added_to(const Value* tokens, Value* value) {
+// Down from the context to what is added to the tokens. Nothing where somebody else reads it, or where a norm, an
+// activation or another value of the images comes first, as the MLP of a parallel block.
+Value* added_to(const Value* tokens, Value* value, const Values& depending) {
   for (;;) {
     const auto next = readers(value);
     if (next.size() != 1 || next[0]->outputs().size() != 1) return nullptr;
@@ -57,6 +58,8 @@ Value* added_to(const Value* tokens, Value* value) {
       const Value* other = node->input(0) == value ? node->input(1) : node->input(0);
       if (other == tokens) return as_is ? value : nullptr;
     }
+    const auto joins = [&](const Value* input) { return input != value && depending.contains(input); };
+    if (std::ranges::any_of(node->inputs(), joins)) return nullptr;
     for (const char* other : {"layer_norm", "rms_norm", "gelu", "silu", "relu", "tanh", "sigmoid", "softmax"}) {
       if (is_aten(node, other)) return nullptr;
     }
@@ -73,7 +76,7 @@ Added find_added(const StraightLine& line, const AttentionSite& site, const Valu
       projected_from(site.value(), depending) != projected) {
     return {};
   }
-  Value* added = added_to(tokens, site.context());
+  Value* added = added_to(tokens, site.context(), depending);
   const auto& sizes = sizes_of(line, tokens);
   auto turned = sizes;
   std::swap(turned.at(0), turned.at(1));
