@@ -39,7 +39,7 @@ struct Explanation {
 };
 
 /// Explains preprocessed images [B, 3, H, W] by several methods at once: one forward sweep, and one backward sweep if
-/// any of them needs it, for each table by which gradients pass, and one relevance walk a theory. Methods that do not
+/// any of them needs it, for each table by which gradients pass, and one relevance walk a table. Methods that do not
 /// look at the target give the same map for every target; where all are of that kind, `target` may be left empty (K =
 /// 1).
 ///

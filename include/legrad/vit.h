@@ -56,7 +56,7 @@ class Vit {
   /// device and dtype. Throws `InputError` for another shape.
   at::Tensor forward(const at::Tensor& images) const;
 
-  /// One forward sweep over the blocks, then a relevance walk for each theory that someone watches, and one backward
+  /// One forward sweep over the blocks, then a relevance walk for each table that someone watches, and one backward
   /// sweep if anyone watches it. Returns the model's output [B, C].
   /// A target that is to be chosen by the output costs a plain forward beforehand where a watcher wants a block's own
   /// score. Watchers are called in the order given, on the caller's thread.

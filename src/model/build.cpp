@@ -7,6 +7,7 @@
 
 #include "graph/passes/added.h"
 #include "graph/passes/cut.h"
+#include "graph/passes/dependence.h"
 #include "graph/passes/judge.h"
 #include "graph/passes/lower.h"
 #include "model/difference.h"
@@ -65,13 +66,12 @@ AttentionStage cut_attention(const graph::StraightLine& line, const graph::Atten
 }
 
 // What a block's attention adds to the stream, where that can be cut out: it is not needed to explain by other methods.
-void cut_added(Network::Block& block, const graph::StraightLine& line, const graph::AttentionSite& site, Value* tokens,
-               const std::string& name) {
-  const auto found = graph::find_added(line, site, tokens);
+void cut_added(Network::Block& block, const graph::StraightLine& line, const graph::Added& found, Value* context,
+               Value* tokens, const std::string& name) {
   if (!found.added) return;
   try {
     block.project = graph::cut(line, {tokens}, {found.projected}, name + ", before attention");
-    block.add = graph::cut(line, {site.context()}, {found.added}, name + ", what attention adds");
+    block.add = graph::cut(line, {context}, {found.added}, name + ", what attention adds");
     block.projected_rows_first = found.rows_first;
   } catch (const ModelError&) {  // it needs something of the images beside the context
     block.project = block.add = {};
@@ -86,6 +86,7 @@ void cut_stages(Network& network, const graph::StraightLine& line, const graph::
     network.patchify = graph::cut(line, {line.input()}, {patches}, "the patch embedding");
   }
   network.embed = graph::cut(line, {patches}, {tokens.front()}, "the embedding of patches");
+  const auto depending = graph::depends_on_input(line);
   network.structure.attention_added = true;
   for (size_t l = 0; l < anatomy.blocks.size(); ++l) {
     const auto name = "block " + std::to_string(l);
@@ -93,7 +94,7 @@ void cut_stages(Network& network, const graph::StraightLine& line, const graph::
     Network::Block block{cut_attention(line, site, tokens[l], tokens[l + 1], name), {}, {}, false, {}};
     block.tail_with_mean =
         graph::cut_with_mean(line, {site.context(), tokens[l]}, tokens[l + 1], name + ", after attention");
-    cut_added(block, line, site, tokens[l], name);
+    cut_added(block, line, graph::find_added(line, depending, site, tokens[l]), site.context(), tokens[l], name);
     network.structure.attention_added &= block.add && !block.mask && block.side_by_side == 1;
     network.blocks.push_back(std::move(block));
     network.structure.attention.push_back(site.form);

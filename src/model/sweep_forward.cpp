@@ -14,6 +14,17 @@ namespace {
 // Rows that go through a block's tail together when targets share one pass.
 constexpr int64_t kRowsPerPass = 256;
 
+// As many rows as the readout takes.
+int64_t rows_taken(const Network& network) {
+  const auto& structure = network.structure;
+  return network.plan.rows_restricted ? static_cast<int64_t>(structure.readout_rows.size()) : structure.tokens;
+}
+
+// The output where every row that the readout takes is the same, `token` [B, 1, d].
+at::Tensor read_out_alone(const Network& network, const at::Tensor& token) {
+  return network.run_readout(token.expand({-1, rows_taken(network), -1}));
+}
+
 class ForwardSweep {
  public:
   ForwardSweep(const Network& network, const Target& target, const std::vector<ForwardWatcher*>& watchers)
@@ -148,10 +159,7 @@ class ForwardSweep {
     if (mean) {
       const auto both = network_.run_tail_with_mean(block, leaf, input);
       tokens = both.tokens;
-      const auto& structure = network_.structure;
-      const int64_t rows =
-          network_.plan.rows_restricted ? static_cast<int64_t>(structure.readout_rows.size()) : structure.tokens;
-      const auto output = network_.run_readout(both.mean.expand({-1, rows, -1}));
+      const auto output = read_out_alone(network_, both.mean);
       score_each(BlockScore::kTokenMean, output, leaf, attended.attention, model);
     } else {
       tokens = network_.run_tail(block, leaf, input);
@@ -193,17 +201,14 @@ class ForwardSweep {
 
 void score_tokens(const Network& network, const Target& target, const std::vector<ForwardWatcher*>& watchers) {
   const GradScope scope(false);
-  const auto& structure = network.structure;
-  const auto rows =
-      network.plan.rows_restricted ? static_cast<int64_t>(structure.readout_rows.size()) : structure.tokens;
   for (auto* watcher : watchers) {
     const auto tokens = watcher->tokens();
     if (!tokens.defined()) continue;
-    const int64_t at_once = std::max<int64_t>(1, kRowsPerPass / (tokens.size(0) * rows));
+    const int64_t at_once = std::max<int64_t>(1, kRowsPerPass / (tokens.size(0) * rows_taken(network)));
     std::vector<at::Tensor> scores;                                   // [n] of [B, K]
     for (const auto& some : tokens.transpose(0, 1).split(at_once)) {  // [n', B, d]
-      const auto alone = some.flatten(0, 1).unsqueeze(1).expand({-1, rows, -1});
-      const auto outputs = network.run_readout(alone).unflatten(0, {some.size(0), some.size(1)});
+      const auto outputs =
+          read_out_alone(network, some.flatten(0, 1).unsqueeze(1)).unflatten(0, {some.size(0), some.size(1)});
       for (const auto& output : outputs.unbind(0)) scores.push_back(target.scores(output));
     }
     watcher->on_scores(at::stack(scores, 2));

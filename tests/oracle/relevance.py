@@ -290,8 +290,9 @@ def linear_layers(gamma):
 
 
 def conservative():
-    """Activations by their ratio, and products of two values by halves."""
-    return {**{function: by_ratio(function) for function in ACTIVATIONS}, **of_two(lambda a, b: halved(a, b, operator.mul))}
+    """Norms with their spread held, activations by their ratio, and products of two values by halves."""
+    return {F.layer_norm: held_layer_norm(hold_mean=False), F.rms_norm: held_rms_norm, F.normalize: held_normalize,
+            **{function: by_ratio(function) for function in ACTIVATIONS}, **of_two(lambda a, b: halved(a, b, operator.mul))}
 
 
 def held_layer_norm(hold_mean):
@@ -386,8 +387,7 @@ def attn_lrp(specimen, images, target, rules="attn", gamma=0, gamma_patches=0):
         weights = torch.softmax(logits, dim=-1)
         return matmul(weights.detach(), value) if rules == "cp" else halved(weights, value, matmul)
 
-    changed = {F.layer_norm: held_layer_norm(hold_mean=False), F.rms_norm: held_rms_norm, F.normalize: held_normalize,
-               **conservative()}
+    changed = conservative()
     if gamma:
         product = by_gamma(lambda x, weight, bias=None: x @ weight, gamma)
         for function in (torch.matmul, torch.Tensor.matmul, torch.Tensor.__matmul__):
@@ -471,9 +471,8 @@ def with_rules(method):
     def by(specimen, images, target, rules="gradient", **options):
         if rules == "gradient":
             return method(specimen, images, target, **options)
-        held = {F.layer_norm: held_layer_norm(hold_mean=False), F.rms_norm: held_rms_norm, F.normalize: held_normalize}
         plain_activations(specimen.model)
-        with constant_attention(values_too=False), Replaced({**held, **conservative()}):
+        with constant_attention(values_too=False), Replaced(conservative()):
             return method(specimen, images, HeldTarget(**vars(target)), **options)
     return by
 

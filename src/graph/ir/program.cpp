@@ -182,6 +182,7 @@ std::vector<at::Tensor> Program::operator()(const std::vector<at::Tensor>& input
 
 std::vector<at::Tensor> Program::operator()(const std::vector<at::Tensor>& inputs,
                                             const std::shared_ptr<const Rules>& rules) const {
+  if (!rules || !at::GradMode::is_enabled()) return (*this)(inputs);
   std::vector<size_t> followed;
   std::vector<at::Tensor> given, leaves;
   for (size_t i = 0; i < inputs.size(); ++i) {
@@ -190,7 +191,7 @@ std::vector<at::Tensor> Program::operator()(const std::vector<at::Tensor>& input
     followed.push_back(i);
     leaves.push_back(inputs[i]);
   }
-  if (!rules || followed.empty() || !at::GradMode::is_enabled()) return (*this)(inputs);
+  if (followed.empty()) return (*this)(inputs);
   return Tape::differentiable(record(given, followed, rules), leaves);
 }
 

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "graph/ir/operators.h"
-#include "graph/passes/dependence.h"
 
 namespace legrad::graph {
 namespace {
@@ -69,8 +68,7 @@ Value* added_to(const Value* tokens, Value* value, const Values& depending) {
 
 }  // namespace
 
-Added find_added(const StraightLine& line, const AttentionSite& site, const Value* tokens) {
-  const auto depending = depends_on_input(line);
+Added find_added(const StraightLine& line, const Values& depending, const AttentionSite& site, const Value* tokens) {
   Value* projected = projected_from(site.query(), depending);
   if (!projected || projected_from(site.key(), depending) != projected ||
       projected_from(site.value(), depending) != projected) {

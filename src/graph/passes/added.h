@@ -1,5 +1,7 @@
 #pragma once
 
+#include <unordered_set>
+
 #include "graph/passes/anatomy.h"
 
 namespace legrad::graph {
@@ -12,8 +14,9 @@ struct Added {
   Value* added = nullptr;      ///< P(O), which is added to Z [B, N, d]
 };
 
-/// Both of a block's attention; none of them where it is another's: Q, K and V from several values, or an attention
-/// that joins the stream behind a norm or with something else.
-Added find_added(const StraightLine& line, const AttentionSite& site, const Value* tokens);
+/// Both of a block's attention, given the line's values that depend on its input; none of them where it is another's:
+/// Q, K and V from several values, or an attention that joins the stream behind a norm or with something else.
+Added find_added(const StraightLine& line, const std::unordered_set<const Value*>& depending, const AttentionSite& site,
+                 const Value* tokens);
 
 }  // namespace legrad::graph
