@@ -3,7 +3,9 @@
 #include <ATen/core/Tensor.h>
 #include <legrad/eval/sample.h>
 
+#include <array>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <optional>
 #include <span>
@@ -34,6 +36,10 @@ struct Case {
   at::Tensor unlabelled;             ///< bool [H, W] over the model's input; undefined: there are none
   /// The scores [B, C] of other images [B, 3, H, W], preprocessed: run in batches.
   std::function<at::Tensor(const at::Tensor& images)> run;
+  /// Another picture, preprocessed [1, 3, H, W].
+  std::function<at::Tensor(const std::filesystem::path& picture)> read;
+  /// Row and column in the model's input where a place of the picture is seen; none where it was cropped off.
+  std::function<std::optional<std::array<int64_t, 2>>(const Point& place)> pixel_of;
   uint64_t seed = 0;                 ///< of this picture, for what draws at random
 };
 
@@ -44,6 +50,8 @@ struct Maps {
   bool looks_at_target = true;   ///< whether the K maps differ
   /// The method's raw maps [K, rows, columns] of another image [1, 3, H, W], for the same questions.
   std::function<at::Tensor(const at::Tensor& image)> again;
+  /// Its raw maps [K, rows, columns] of an image [1, 3, H, W] for classes of the model.
+  std::function<at::Tensor(const at::Tensor& image, const std::vector<int64_t>& classes)> of;
 };
 
 /// What a metric cannot do without.
