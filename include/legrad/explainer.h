@@ -8,6 +8,7 @@
 #include <legrad/target.h>
 #include <legrad/vit.h>
 
+#include <cstddef>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -82,6 +83,9 @@ class Explainer {
   /// What LeGrad sees in every block, by the options of the first LeGrad among the methods (but for its choice of
   /// layers), else by its defaults. Not corrected. Throws as `explain`.
   LegradResult by_layer(const at::Tensor& images, const Target& target) const;
+
+  /// The same with one of its methods alone, by its place among them.
+  Explainer only(size_t method) const;
 
   const Bundle& bundle() const { return bundle_; }
   const Vit& vit() const { return vit_; }

@@ -4,6 +4,8 @@
 #include <legrad/bundle.h>
 #include <legrad/structure.h>
 
+#include <array>
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -34,6 +36,15 @@ at::Tensor preprocess(const at::Tensor& image, const Explainer& explainer);
 /// model of a picture of `picture` pixels, zero in what it cropped off. Returns [..., picture.height, picture.width].
 at::Tensor on_picture(const at::Tensor& maps, ImageSize picture, ImageSize size,
                       const Preprocessing& preprocessing = {});
+
+/// The other way: what a model's input of `size` shows of a mask [H, W], bool, over a picture; by the nearest pixel,
+/// false beside the picture. Throws `InputError` for another shape or type.
+at::Tensor on_input(const at::Tensor& mask, ImageSize size, const Preprocessing& preprocessing = {});
+
+/// Row and column in a model's input of a place in a picture, given as fractions of its width and height; none where
+/// the place was cropped off.
+std::optional<std::array<int64_t, 2>> on_input(double x, double y, ImageSize picture, ImageSize size,
+                                               const Preprocessing& preprocessing = {});
 
 /// An explainer's raw maps [..., rows, columns] of a picture as heat over it, or over the same picture scaled: min-max
 /// normalised, float32 [..., H, W] in [0, 1] for RGB bytes `image` [H, W, 3].

@@ -26,6 +26,9 @@ struct LoadOptions {
   /// Row and column of an output [B, C, h, w], as segmentation has it, whose scores are explained; default: the mean
   /// over all places.
   std::optional<std::array<int64_t, 2>> output_place = {};
+  /// A seed: the numbers of every weight matrix in a random order, so that nothing learnt is left. What a method says
+  /// of such a model it does not have from what was learnt (Adebayo et al., "Sanity checks for saliency maps", 2018).
+  std::optional<uint64_t> shuffled_weights = {};
 };
 
 namespace model {

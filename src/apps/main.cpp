@@ -10,9 +10,11 @@
 
 #include "apps/commands/compare.h"
 #include "apps/commands/embed.h"
+#include "apps/commands/evaluate.h"
 #include "apps/commands/explain.h"
 #include "apps/commands/inspect.h"
 #include "apps/commands/methods.h"
+#include "apps/commands/metrics.h"
 #include "apps/commands/tokenize.h"
 #include "apps/help.h"
 #include "apps/hints.h"
@@ -57,12 +59,14 @@ int run(int argc, char** argv) {
   program.set_version_flag("--version", "legrad " LEGRAD_VERSION, "Print the version and exit");
   program.require_subcommand(1);
   program.footer(
-      "Try: legrad explain --help, legrad compare --help, legrad inspect --help, legrad methods, legrad "
-      "embed --help, legrad tokenize --help");
+      "Try: legrad explain --help, legrad compare --help, legrad evaluate --help, legrad inspect --help, legrad "
+      "methods, legrad metrics, legrad embed --help, legrad tokenize --help");
   legrad::apps::add_explain(program);
   legrad::apps::add_compare(program);
   legrad::apps::add_inspect(program);
   legrad::apps::add_methods(program);
+  legrad::apps::add_evaluate(program);
+  legrad::apps::add_metrics(program);
   legrad::apps::add_embed(program);
   legrad::apps::add_tokenize(program);
   try {

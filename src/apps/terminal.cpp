@@ -67,20 +67,25 @@ QuietStderr::~QuietStderr() {
   }
 }
 
-Progress::Progress(size_t steps) : steps_(steps), shown_(steps > 1 && isatty(STDERR_FILENO) == 1) {}
+StatusLine::StatusLine() {
+  if (isatty(STDERR_FILENO) == 1) terminal_ = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+}
 
-Progress::~Progress() {
-  if (shown_ && done_ > 0) {
-    std::fputs("\r\033[K", stderr);
-  }
+StatusLine::~StatusLine() {
+  if (terminal_ < 0) return;
+  if (written_) dprintf(terminal_, "\r\033[K");
+  close(terminal_);
+}
+
+void StatusLine::show(const std::string& text) {
+  if (terminal_ < 0) return;
+  written_ = true;
+  dprintf(terminal_, "\r\033[K%s", io::one_line(text).c_str());
 }
 
 void Progress::step(const std::string& what) {
   ++done_;
-  if (shown_) {
-    std::fprintf(stderr, "\r\033[K%zu of %zu: %s", done_, steps_, io::one_line(what).c_str());
-    std::fflush(stderr);
-  }
+  if (steps_ > 1) line_.show(std::to_string(done_) + " of " + std::to_string(steps_) + ": " + what);
 }
 
 }  // namespace legrad::apps

@@ -25,20 +25,31 @@ class QuietStderr {
   int saved_ = -1;
 };
 
-/// "3 of 12: cat.png" on stderr, in one line that is written over; nothing unless stderr is a terminal and there is
-/// more than one step.
+/// One line on stderr that is written over, and gone at the end; nothing unless stderr is a terminal. It is seen while
+/// stderr is quiet, too.
+class StatusLine {
+ public:
+  StatusLine();
+  StatusLine(const StatusLine&) = delete;
+  StatusLine& operator=(const StatusLine&) = delete;
+  ~StatusLine();
+  void show(const std::string& text);
+
+ private:
+  int terminal_ = -1;
+  bool written_ = false;
+};
+
+/// "3 of 12: cat.png" in a status line; nothing where there is only one step.
 class Progress {
  public:
-  explicit Progress(size_t steps);
-  Progress(const Progress&) = delete;
-  Progress& operator=(const Progress&) = delete;
-  ~Progress();
+  explicit Progress(size_t steps) : steps_(steps) {}
   void step(const std::string& what);
 
  private:
+  StatusLine line_;
   size_t steps_;
   size_t done_ = 0;
-  bool shown_;
 };
 
 }  // namespace legrad::apps

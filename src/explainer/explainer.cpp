@@ -71,6 +71,12 @@ Explainer::Explainer(Bundle bundle, Vit vit, const ExplainerOptions& options)
   for (const ChosenMethod& chosen : methods_) chosen.method(vit_.shared_structure());  // says what does not fit
 }
 
+Explainer Explainer::only(size_t method) const {
+  Explainer one = *this;
+  one.methods_ = {methods_.at(method)};
+  return one;
+}
+
 Explanation Explainer::explained(const at::Tensor& images, const Target& target, Similarity similarity) const {
   std::vector<Method> methods;
   for (const ChosenMethod& chosen : methods_) methods.push_back(chosen.method);

@@ -13,6 +13,7 @@
 #include "model/build.h"
 #include "model/grad_scope.h"
 #include "model/resize.h"
+#include "model/shuffle.h"
 
 namespace legrad::model {
 namespace {
@@ -151,6 +152,7 @@ std::shared_ptr<const Network> load_network(const std::filesystem::path& file, c
   const GradScope scope(false);
   auto source = graph::open_source(file);
   graph::check_has_attention(source);
+  if (options.shuffled_weights) shuffle(source.weights, *options.shuffled_weights);
   const auto straighten = straighten_options(source, options);
   graph::convert(source, straighten.device, straighten.from_dtype, straighten.to_dtype);
   const SizeFinder sizes(source, straighten);

@@ -1,0 +1,215 @@
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+#include <c10/util/StringUtil.h>
+#include <legrad/error.h>
+#include <legrad/eval/evaluation.h>
+#include <legrad/heatmap.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "eval/case.h"
+#include "eval/choose.h"
+#include "eval/controls.h"
+#include "io/words.h"
+
+namespace legrad::eval {
+namespace {
+
+constexpr const char* kShuffled = "shuffled";
+constexpr const char* kOnShuffled = " on shuffled weights";
+
+/// Whether a control of this name is asked for.
+bool asked_for(const std::vector<std::string>& names, const std::string& control) {
+  return std::ranges::find(names, control) != names.end() || std::ranges::find(names, "all") != names.end();
+}
+
+std::vector<std::string> chosen_controls(const std::string& list, const Knows& data) {
+  std::vector<std::string> known = {kShuffled, "all", "none"};
+  for (const Control& control : controls()) known.push_back(control.name);
+  auto names = items_of(list);
+  for (const std::string& name : names) {
+    if (std::ranges::find(known, name) == known.end()) {
+      throw InputError("'" + name + "' is no control; known are " + io::joined(known));
+    }
+    if (name == "mask" && !data.masks)
+      throw InputError("the control 'mask' needs masks, which the data set has none of");
+  }
+  return names;
+}
+
+/// The same model, its weights in another order.
+Explainer shuffled(const Explainer& explainer, const std::string& methods, uint64_t seed) {
+  const Structure& structure = explainer.vit().structure();
+  LoadOptions load;
+  load.input_size = structure.image->size;
+  load.device = structure.device;
+  load.dtype = structure.dtype;
+  load.shuffled_weights = seed;
+  // Correction by the empty prompt means nothing to a model that knows no prompts.
+  return {explainer.bundle(), load_model(explainer.bundle(), load), {.methods = methods, .correction = {.off = true}}};
+}
+
+std::string specs_of(const std::vector<ChosenMethod>& methods) {
+  std::string specs;
+  for (const ChosenMethod& method : methods) specs += (specs.empty() ? "" : ",") + method.spec;
+  return specs;
+}
+
+/// A model's input [1, 3, H, W] as bytes [H, W, 3] again.
+at::Tensor as_picture(const at::Tensor& input, const Preprocessing& preprocessing) {
+  const auto per_channel = [](const std::array<double, 3>& values) {
+    return at::tensor(at::ArrayRef<double>(values), at::kFloat).view({3, 1, 1});
+  };
+  const at::Tensor pixels = input[0] * per_channel(preprocessing.std) + per_channel(preprocessing.mean);
+  return pixels.clamp(0, 1).mul(255).round().to(at::kByte).permute({1, 2, 0}).contiguous();
+}
+
+bool explains_by_legrad(const Explainer& explainer) {
+  return std::ranges::find(explainer.methods(), "legrad", &ChosenMethod::name) != explainer.methods().end();
+}
+
+std::vector<int64_t> classes_asked(const Case& seen) {
+  std::vector<int64_t> classes;
+  for (const Question& question : seen.questions) classes.push_back(question.index);
+  return classes;
+}
+
+}  // namespace
+
+struct Evaluation::State {
+  Explainer explainer;
+  std::optional<Explainer> shuffled{};
+  Classes classes;
+  std::vector<Control> controls{};
+  std::vector<Subject> subjects{};
+  ChosenMetrics chosen{};
+  std::vector<std::string> unknown{};
+  uint64_t seed = 0;
+  // One explainer for each method, for metrics that explain again.
+  std::vector<Explainer> single{};
+
+  std::vector<at::Tensor> maps_of(const Explainer& by, const at::Tensor& image,
+                                  const std::vector<int64_t>& asked) const {
+    const auto count = static_cast<int64_t>(asked.size());
+    std::vector<at::Tensor> maps;
+    for (const at::Tensor& map : by.explain(image, classes.targets(by, asked)).maps) {
+      maps.push_back(map[0].to(at::kCPU, at::kFloat).expand({count, -1, -1}).contiguous());
+    }
+    return maps;
+  }
+
+  Maps of_method(const Case& seen, const at::Tensor& raw, size_t method) const {
+    Maps maps = shown(seen, raw, explainer.methods()[method].looks_at_target);
+    const Explainer& by = single[method];
+    maps.of = [this, &by](const at::Tensor& image, const std::vector<int64_t>& asked) {
+      return maps_of(by, image, asked)[0];
+    };
+    maps.again = [of = maps.of, asked = classes_asked(seen)](const at::Tensor& image) { return of(image, asked); };
+    return maps;
+  }
+
+  static Maps shown(const Case& seen, const at::Tensor& raw, bool looks_at_target) {
+    return {raw, resized(raw, {seen.input.size(2), seen.input.size(3)}), looks_at_target, {}, {}};
+  }
+
+  /// The maps of every subject, in their order.
+  std::vector<Maps> all_maps(const Case& seen) const {
+    const auto asked = classes_asked(seen);
+    std::vector<Maps> all;
+    const auto raw = maps_of(explainer, seen.input, asked);
+    for (size_t i = 0; i < raw.size(); ++i) all.push_back(of_method(seen, raw[i], i));
+    for (const Control& control : controls) {
+      all.push_back(shown(seen, control.maps(seen, explainer.vit().structure().image->grid), control.looks_at_target));
+    }
+    if (!shuffled) return all;
+    const auto other = maps_of(*shuffled, seen.input, asked);
+    for (size_t i = 0; i < other.size(); ++i) {
+      all.push_back(shown(seen, other[i], shuffled->methods()[i].looks_at_target));
+    }
+    return all;
+  }
+};
+
+Evaluation::Evaluation(Explainer explainer, const DataSet& data, const EvaluationOptions& options) {
+  const Knows knows = data.knows();
+  Classes classes(explainer, options.words);
+  state_.reset(new State{std::move(explainer), {}, std::move(classes)});
+  State& state = *state_;
+  state.seed = options.seed;
+  state.chosen = choose_metrics(options.metrics, built_in_metrics(state.classes.count()), knows);
+  const auto wanted = chosen_controls(options.controls, knows);
+
+  for (const std::string& name : data.classes()) {
+    if (!state.classes.find(name)) state.unknown.push_back(name);
+  }
+  if (!data.classes().empty() && state.unknown.size() == data.classes().size()) {
+    throw InputError("the model knows none of the data's classes ('" + data.classes().front() +
+                     "', ...); give a label map from the data's names to the model's ('" + state.classes.name(0) +
+                     "', ...)");
+  }
+  for (size_t i = 0; i < state.explainer.methods().size(); ++i) {
+    state.subjects.push_back({state.explainer.methods()[i].spec, false});
+    state.single.push_back(state.explainer.only(i));
+  }
+  for (const Control& control : controls()) {
+    if (!asked_for(wanted, control.name) || (control.needs_masks && !knows.masks)) continue;
+    state.controls.push_back(control);
+    state.subjects.push_back({control.name, true});
+  }
+  if (!asked_for(wanted, kShuffled)) return;
+  state.shuffled = eval::shuffled(state.explainer, specs_of(state.explainer.methods()), options.seed);
+  for (const ChosenMethod& method : state.explainer.methods()) {
+    state.subjects.push_back({method.spec + kOnShuffled, true});
+  }
+}
+
+Evaluation::~Evaluation() = default;
+
+const std::vector<Subject>& Evaluation::subjects() const { return state_->subjects; }
+const std::vector<Metric>& Evaluation::metrics() const { return state_->chosen.metrics; }
+const std::vector<std::string>& Evaluation::scores() const { return state_->chosen.scores; }
+uint64_t Evaluation::seed() const { return state_->seed; }
+const Explainer& Evaluation::explainer() const { return state_->explainer; }
+const Classes& Evaluation::classes() const { return state_->classes; }
+const std::vector<std::string>& Evaluation::unknown_classes() const { return state_->unknown; }
+
+Counted Evaluation::count(const Sample& sample, const at::Tensor& picture) const {
+  CaseMaker maker(state_->explainer, state_->classes, state_->seed);
+  const Case seen = maker.make(sample, picture);
+  Counted counted{sample.id, {}, {}};
+  for (const Maps& maps : state_->all_maps(seen)) {
+    auto& of_subject = counted.counts.emplace_back();
+    for (const Metric& metric : state_->chosen.metrics) {
+      const bool explains_again = metric.needs.maps || metric.needs.parts;
+      of_subject.push_back(explains_again && !maps.of ? std::vector<double>{} : metric.measure(seen, maps));
+    }
+  }
+  return counted;
+}
+
+GalleryPicture Evaluation::show(const Sample& sample, const at::Tensor& picture) const {
+  CaseMaker maker(state_->explainer, state_->classes, state_->seed);
+  const Case seen = maker.make(sample, picture);
+  const auto region = std::ranges::find_if(seen.questions, [](const Question& asked) { return asked.mask.defined(); });
+  const int64_t k =
+      region != seen.questions.end() ? region - seen.questions.begin() : seen.label.value_or(seen.predicted);
+  const Question& asked = seen.questions[static_cast<size_t>(k)];
+
+  GalleryPicture shown{sample.id, asked.name, as_picture(seen.input, state_->explainer.bundle().preprocessing), {}, {}};
+  const auto maps = state_->all_maps(seen);
+  for (size_t i = 0; i < maps.size(); ++i) {
+    shown.maps.emplace_back(state_->subjects[i].name, normalized(maps[i].heat[k]));
+  }
+  if (!explains_by_legrad(state_->explainer)) return shown;
+  const Target target = state_->classes.targets(state_->explainer, {asked.index}).fixed();
+  const at::Tensor layers = state_->explainer.by_layer(seen.input, target).layer_maps;  // [L, 1, 1, rows, columns]
+  for (const at::Tensor& layer : layers.unbind()) {
+    shown.layers.push_back(
+        normalized(resized(layer[0][0].to(at::kCPU, at::kFloat), {seen.input.size(2), seen.input.size(3)})));
+  }
+  return shown;
+}
+
+}  // namespace legrad::eval
