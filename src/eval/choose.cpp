@@ -27,6 +27,13 @@ std::vector<std::string> names_of(const std::vector<Metric>& metrics) {
   return names;
 }
 
+/// Whether a name is a score's: it means that one alone, though the metric may be called so, too.
+bool is_score(const std::string& name, const std::vector<Metric>& metrics) {
+  return std::ranges::any_of(metrics, [&](const Metric& metric) {
+    return std::ranges::find(metric.scores, name, &Score::name) != metric.scores.end();
+  });
+}
+
 void add_unless_there(std::vector<std::string>& names, const std::string& name) {
   if (std::ranges::find(names, name) == names.end()) names.push_back(name);
 }
@@ -58,9 +65,7 @@ ChosenMetrics choose_metrics(const std::string& names, const std::vector<Metric>
   const bool all = std::ranges::find(items, "all") != items.end();
   for (const std::string& item : items) {
     const bool is_known =
-        item == "all" || std::ranges::any_of(known, [&](const Metric& metric) {
-          return metric.name == item || std::ranges::find(metric.scores, item, &Score::name) != metric.scores.end();
-        });
+        item == "all" || is_score(item, known) || std::ranges::find(known, item, &Metric::name) != known.end();
     if (!is_known) {
       const auto names = names_of(known);
       throw InputError("'" + item + "' is no metric; the known ones, the nearest first: " +
@@ -71,8 +76,9 @@ ChosenMetrics choose_metrics(const std::string& names, const std::vector<Metric>
     std::vector<std::string> scores;
     const std::string lacks = lacking(metric.needs, data);
     for (const Score& score : metric.scores) {
-      const bool named =
-          std::ranges::any_of(items, [&](const auto& item) { return item == score.name || item == metric.name; });
+      const bool named = std::ranges::any_of(items, [&](const auto& item) {
+        return item == score.name || (item == metric.name && !is_score(item, known));
+      });
       if (named && !lacks.empty()) {
         throw InputError("metric '" + score.name + "' needs what the data set does not have: " + lacks);
       }

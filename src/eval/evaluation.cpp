@@ -87,6 +87,7 @@ struct Evaluation::State {
   ChosenMetrics chosen{};
   std::vector<std::string> unknown{};
   uint64_t seed = 0;
+  bool per_layer = false;
   // One explainer for each method, for metrics that explain again.
   std::vector<Explainer> single{};
 
@@ -114,6 +115,16 @@ struct Evaluation::State {
     return {raw, resized(raw, {seen.input.size(2), seen.input.size(3)}), looks_at_target, {}, {}};
   }
 
+  Layers layers_of(const Case& seen) const {
+    const Question& asked = seen.questions[static_cast<size_t>(seen.label.value_or(seen.predicted))];
+    const LegradResult found = explainer.by_layer(seen.input, classes.targets(explainer, {asked.index}).fixed());
+    const auto numbers = [](const at::Tensor& values) {  // [L, 1, 1]
+      const at::Tensor flat = values.to(at::kCPU, at::kDouble).flatten().contiguous();
+      return std::vector<double>(flat.data_ptr<double>(), flat.data_ptr<double>() + flat.numel());
+    };
+    return {asked.name, numbers(found.gradient_share), numbers(found.prefix_share)};
+  }
+
   /// The maps of every subject, in their order.
   std::vector<Maps> all_maps(const Case& seen) const {
     const auto asked = classes_asked(seen);
@@ -138,6 +149,10 @@ Evaluation::Evaluation(Explainer explainer, const DataSet& data, const Evaluatio
   state_.reset(new State{std::move(explainer), {}, std::move(classes)});
   State& state = *state_;
   state.seed = options.seed;
+  state.per_layer = options.per_layer;
+  if (options.per_layer && !explains_by_legrad(state.explainer)) {
+    throw InputError("what LeGrad sees in every block was asked for, and it is not among the methods; add legrad");
+  }
   state.chosen = choose_metrics(options.metrics, built_in_metrics(state.classes.count()), knows);
   const auto wanted = chosen_controls(options.controls, knows);
 
@@ -171,6 +186,7 @@ const std::vector<Subject>& Evaluation::subjects() const { return state_->subjec
 const std::vector<Metric>& Evaluation::metrics() const { return state_->chosen.metrics; }
 const std::vector<std::string>& Evaluation::scores() const { return state_->chosen.scores; }
 uint64_t Evaluation::seed() const { return state_->seed; }
+bool Evaluation::per_layer() const { return state_->per_layer; }
 const Explainer& Evaluation::explainer() const { return state_->explainer; }
 const Classes& Evaluation::classes() const { return state_->classes; }
 const std::vector<std::string>& Evaluation::unknown_classes() const { return state_->unknown; }
@@ -186,6 +202,7 @@ Counted Evaluation::count(const Sample& sample, const at::Tensor& picture) const
       of_subject.push_back(explains_again && !maps.of ? std::vector<double>{} : metric.measure(seen, maps));
     }
   }
+  if (state_->per_layer) counted.layers = state_->layers_of(seen);
   return counted;
 }
 

@@ -39,6 +39,10 @@ json to_json(const Counted& counted) {
     json& row = subjects.emplace_back(json::array());
     for (const auto& counts : metrics) row.push_back(packed(counts));
   }
+  if (counted.layers) {
+    line["layers"] = {
+        {"asked", counted.layers->asked}, {"share", counted.layers->share}, {"prefix", counted.layers->prefix}};
+  }
   return line;
 }
 
@@ -48,6 +52,11 @@ Counted from_json(const json& line) {
   for (const json& metrics : line.at("counts")) {
     auto& row = counted.counts.emplace_back();
     for (const json& counts : metrics) row.push_back(unpacked(counts));
+  }
+  if (line.contains("layers")) {
+    const json& layers = line.at("layers");
+    counted.layers = Layers{layers.at("asked").get<std::string>(), layers.at("share").get<std::vector<double>>(),
+                            layers.at("prefix").get<std::vector<double>>()};
   }
   return counted;
 }

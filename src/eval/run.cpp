@@ -117,6 +117,7 @@ std::string settings_of(const Evaluation& evaluation, const RunOptions& options)
     settings[subject.control ? "controls" : "methods"].push_back(subject.name);
   }
   settings["metrics"] = evaluation.scores();
+  settings["per_layer"] = evaluation.per_layer();
   return settings.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "eval/bootstrap.h"
+#include "eval/layer_sums.h"
 #include "eval/picture_log.h"
 
 namespace legrad::eval {
@@ -165,6 +166,7 @@ Table tabulate(const Evaluation& evaluation, const std::filesystem::path& out) {
         std::ranges::all_of(counted.counts, [&](const auto& row) { return row.size() == evaluation.metrics().size(); });
     if (!fits) throw InputError("'" + file.string() + "' was made with other methods or metrics");
   };
+  LayerSums layers;
   read_picture_log(
       file,
       [&](const std::string& settings) {
@@ -174,6 +176,7 @@ Table tabulate(const Evaluation& evaluation, const std::filesystem::path& out) {
       [&](const Counted& counted) {
         if (counted.left_out.empty()) {
           fits(counted);
+          if (counted.layers) layers.add(*counted.layers);
           layout.see(counted);
           ++table.pictures;
         } else {
@@ -181,6 +184,8 @@ Table tabulate(const Evaluation& evaluation, const std::filesystem::path& out) {
           ++table.left_out_count;
         }
       });
+
+  table.layers = layers.table();
 
   Bootstrap bootstrap(layout.width(),
                       std::clamp<size_t>(kNumbersKept / std::max<size_t>(layout.width(), 1), 2, kGroups));

@@ -83,6 +83,16 @@ std::string table_json(const Table& table) {
     json["curves"].push_back(
         {{"method", drawn.method}, {"name", drawn.curve.name}, {"x", drawn.curve.x}, {"y", drawn.curve.y}});
   }
+  if (table.layers) {
+    json["layers"] = {{"pictures", table.layers->pictures},
+                      {"gradient_share", table.layers->share},
+                      {"gradient_share_stderr", table.layers->share_error},
+                      {"prefix_share", table.layers->prefix_share}};
+    for (const auto& of_class : table.layers->classes) {
+      json["layers"]["classes"].push_back(
+          {{"name", of_class.name}, {"pictures", of_class.pictures}, {"gradient_share", of_class.share}});
+    }
+  }
   return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
@@ -107,13 +117,23 @@ std::string table_markdown(const Table& table) {
          << metric.explains << "; " << (metric.higher_is_better ? "higher" : "lower") << " is better. "
          << metric.formula << " (" << metric.source << ")\n\n";
     if (const auto said = verdict(metric); !said.empty()) text << "**" << said << "**\n\n";
-    text << "| map | value | behind the best | above random | count |\n|---|---|---|---|---|\n";
+    text << "| map | value | from the best | above random | count |\n|---|---|---|---|---|\n";
     for (const Row& row : ranked(table, metric)) {
       const std::string name = markdown_cell(row.method);
       text << "| " << (row.control ? "*" + name + "*" : "`" + row.method + "`") << " | "
            << with_error(row.value, row.error) << " | "
            << (row.from_best ? with_error(*row.from_best, row.from_best_error) : "–") << " | "
            << (row.beats_random ? (*row.beats_random ? "yes" : "no") : "–") << " | " << row.count << " |\n";
+    }
+  }
+  if (table.layers) {
+    text
+        << "\n## What LeGrad sees in every block\n\nShares of the positive gradient (LeGrad's supplement, §10), and of "
+           "that on tokens that are no patches (§7.2); means over "
+        << table.layers->pictures << " pictures.\n\n| block | share | on prefix tokens |\n|---|---|---|\n";
+    for (size_t l = 0; l < table.layers->share.size(); ++l) {
+      text << "| " << l << " | " << with_error(table.layers->share[l], table.layers->share_error[l]) << " | "
+           << decimals(table.layers->prefix_share[l]) << " |\n";
     }
   }
   text << "\n## Settings\n\n```json\n" << Json::parse(table.settings).dump(2) << "\n```\n";

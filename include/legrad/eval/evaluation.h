@@ -20,6 +20,7 @@ struct EvaluationOptions {
   std::string metrics = "all";   ///< names of scores or metrics; "all": those for which the data has what they need
   std::string controls = "all";  ///< of "random", "centred_blob", "mask", "shuffled"; "all", or "none"
   uint64_t seed = 0;             ///< of all that is drawn at random
+  bool per_layer = false;        ///< also what LeGrad sees in every block
   ClassesInWords words = {};     ///< what a zero-shot classifier without labels chooses among
 };
 
@@ -29,11 +30,19 @@ struct Subject {
   bool control = false;
 };
 
+/// What LeGrad sees in every block of a picture: of the right class where there is one, else of the one that scores best.
+struct Layers {
+  std::string asked;                ///< that class
+  std::vector<double> share = {};   ///< [L] each block's share of the positive gradient (LeGrad's supplement, §10)
+  std::vector<double> prefix = {};  ///< [L] of that, the share on tokens that are no patches (§7.2)
+};
+
 /// What a picture adds to the sums of all metrics, for each subject.
 struct Counted {
   std::string id;
   std::string left_out;                                  ///< why nothing was counted; empty: it was
   std::vector<std::vector<std::vector<double>>> counts;  ///< [subject][metric] as `Metric::measure` gives it
+  std::optional<Layers> layers = {};
 };
 
 /// A picture, and what every method sees in it of one class.
@@ -61,6 +70,7 @@ class Evaluation {
   /// The names of the scores that were asked for.
   const std::vector<std::string>& scores() const;
   uint64_t seed() const;
+  bool per_layer() const;
   const Explainer& explainer() const;
   const Classes& classes() const;
   /// Classes of the data that the model has none for.

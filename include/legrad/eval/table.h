@@ -37,6 +37,20 @@ struct MetricSummary {
   std::optional<bool> tells_from_random = {};
 };
 
+/// What LeGrad sees in the blocks, as means over pictures.
+struct LayerTable {
+  struct OfClass {
+    std::string name;
+    int64_t pictures = 0;
+    std::vector<double> share;  ///< [L]
+  };
+  int64_t pictures = 0;
+  std::vector<double> share;         ///< [L] of the positive gradient
+  std::vector<double> share_error;   ///< [L] its standard error over pictures
+  std::vector<double> prefix_share;  ///< [L] of that, the part on tokens that are no patches
+  std::vector<OfClass> classes;      ///< by name
+};
+
 /// A curve of one method or control.
 struct DrawnCurve {
   std::string method;
@@ -50,8 +64,9 @@ struct Table {
   std::vector<std::pair<std::string, std::string>> left_out;  ///< pictures that were not, and why; the first hundred
   int64_t left_out_count = 0;
   std::vector<MetricSummary> metrics;
-  std::vector<DrawnCurve> curves;  ///< of metrics that have them
-  std::vector<Row> rows;           ///< by metric, then the subjects in their order
+  std::vector<DrawnCurve> curves;    ///< of metrics that have them
+  std::optional<LayerTable> layers;  ///< where `EvaluationOptions::per_layer` asked for them
+  std::vector<Row> rows;             ///< by metric, then the subjects in their order
 };
 
 /// Adds up what `run` wrote into `out`. Memory does not grow with the number of pictures: they are gathered into at

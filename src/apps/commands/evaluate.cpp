@@ -209,6 +209,10 @@ void add_evaluation_options(CLI::App& command, EvaluateOptions& options) {
       ->option_text("LIST|all|none")
       ->capture_default_str()
       ->group(kGroup);
+  command
+      .add_flag("--per-layer", options.evaluation.per_layer,
+                "Also each block's share of LeGrad's positive gradient, and what of it lies on prefix tokens")
+      ->group(kGroup);
   command.add_option("--seed", options.evaluation.seed, "Of all that is drawn at random")
       ->option_text("S")
       ->capture_default_str()

@@ -17,7 +17,7 @@ table { border-collapse: collapse; width: 100%; margin: .75rem 0; font-variant-n
 th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--line); vertical-align: middle; }
 td.number { text-align: right; white-space: nowrap; } th button { font: inherit; font-weight: 600; color: inherit;
   background: none; border: 0; padding: 0; cursor: pointer; } th[aria-sort=ascending] button::after { content: " \25b2"; }
-th[aria-sort=descending] button::after { content: " \25bc"; } tr.control td { color: var(--soft); font-style: italic; }
+th[aria-sort=descending] button::after { content: " \25bc"; } tr.control td, tr.control th { color: var(--soft); font-style: italic; font-weight: 400; }
 .warn { color: var(--warn); background: var(--warn-paper); padding: .5rem .75rem; border-radius: .3rem; }
 svg.bar { width: 100%; min-width: 9rem; height: 1.1rem; display: block; } svg.bar rect { fill: var(--bar); opacity: .75; }
 tr.control svg.bar rect { fill: var(--control); } svg.bar line { stroke: var(--ink); stroke-width: 1.5;

@@ -71,7 +71,7 @@ void write_metric(std::ostream& page, const Table& table, const MetricSummary& m
   if (const auto said = verdict(metric); !said.empty()) page << "<p class=\"warn\">" << escaped(said) << "</p>";
   page << "<div class=\"scroll\"><table class=\"sortable\"><caption class=\"soft\">" << escaped(metric.name)
        << "; controls in italics</caption><thead><tr>" << sortable("map") << sortable("value")
-       << "<th scope=\"col\">± 2 standard errors</th>" << sortable("behind the best") << sortable("above random")
+       << "<th scope=\"col\">± 2 standard errors</th>" << sortable("from the best") << sortable("above random")
        << sortable("count") << "</tr></thead><tbody>";
   for (const Row& row : rows) {
     const auto behind = row.from_best ? value_text(*row.from_best, row.from_best_error) : std::string("–");
@@ -130,6 +130,27 @@ void write_curves(std::ostream& page, const Table& table, const std::string& nam
          << "\">&#9632;</span> " << escaped(drawn[i]->method) << (i + 1 < drawn.size() ? " &nbsp; " : "");
   }
   page << "</p>";
+}
+
+void write_layers(std::ostream& page, const LayerTable& layers) {
+  std::vector<Row> rows;
+  for (size_t l = 0; l < layers.share.size(); ++l) {
+    rows.push_back({"block " + std::to_string(l), false, {}, layers.share[l], layers.share_error[l], 0, {}, {}, {}});
+  }
+  const Scale scale(rows);
+  page << "<section><h2 id=\"layers\">What LeGrad sees in every block</h2><p>Shares of the positive gradient, and of "
+          "that on "
+          "tokens that are no patches; means over "
+       << layers.pictures << " pictures.</p><div class=\"scroll\"><table class=\"sortable\"><thead><tr>"
+       << sortable("block") << sortable("share") << "<th scope=\"col\">± 2 standard errors</th>"
+       << sortable("on prefix tokens") << "</tr></thead><tbody>";
+  for (size_t l = 0; l < rows.size(); ++l) {
+    page << "<tr><th scope=\"row\" data-value=\"" << l << "\">" << rows[l].method
+         << "</th><td class=\"number\" data-value=\"" << decimals(rows[l].value, 9) << "\">"
+         << value_text(rows[l].value, rows[l].error) << "</td><td>" << bar(rows[l], scale)
+         << "</td><td class=\"number\">" << decimals(layers.prefix_share[l]) << "</td></tr>";
+  }
+  page << "</tbody></table></div></section>\n";
 }
 
 std::string image_of_heat(const at::Tensor& heat) {
@@ -198,6 +219,7 @@ std::string report_html(const Table& table, const std::vector<GalleryPicture>& p
   if (!names.empty()) page << "<section><h2 id=\"curves\">Curves</h2>";
   for (const std::string& name : names) write_curves(page, table, name);
   if (!names.empty()) page << "</section>";
+  if (table.layers) write_layers(page, *table.layers);
   write_gallery(page, pictures);
   page << "<section><h2 id=\"settings\">Settings</h2><pre>"
        << escaped(nlohmann::ordered_json::parse(table.settings).dump(2)) << "</pre>";
