@@ -4,13 +4,22 @@
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
 
+#include <algorithm>
+
+#include "eval/case.h"
+
 namespace legrad::eval {
 namespace {
 
-at::Tensor random_maps(const Case& seen, PatchGrid grid) {
-  const auto generator = at::make_generator<at::CPUGeneratorImpl>(seen.seed);
-  const auto count = static_cast<int64_t>(seen.questions.size());
-  return at::rand({count, grid.rows, grid.columns}, generator, at::kFloat);
+using Indices = std::vector<int64_t>;
+
+at::Tensor random_maps(const Case& seen, PatchGrid grid, const Indices& classes) {
+  std::vector<at::Tensor> maps;
+  for (const int64_t index : classes) {
+    const auto generator = at::make_generator<at::CPUGeneratorImpl>(seed_of(std::to_string(index), seen.seed));
+    maps.push_back(at::rand({grid.rows, grid.columns}, generator, at::kFloat));
+  }
+  return at::stack(maps);
 }
 
 // exp(-x² / 2σ²) at the middle of each patch along a side of length 1, x from the middle, σ = 1/4.
@@ -19,16 +28,17 @@ at::Tensor bell(int64_t patches) {
   return at::exp(x * x * -8);
 }
 
-at::Tensor blobs(const Case& seen, PatchGrid grid) {
-  const auto count = static_cast<int64_t>(seen.questions.size());
-  return at::outer(bell(grid.rows), bell(grid.columns)).expand({count, -1, -1});
+at::Tensor blobs(const Case& /*seen*/, PatchGrid grid, const Indices& classes) {
+  return at::outer(bell(grid.rows), bell(grid.columns)).expand({static_cast<int64_t>(classes.size()), -1, -1});
 }
 
-at::Tensor masks(const Case& seen, PatchGrid /*grid*/) {
+at::Tensor masks(const Case& seen, PatchGrid /*grid*/, const Indices& classes) {
   std::vector<at::Tensor> found;
-  for (const Question& question : seen.questions) {
-    found.push_back(question.mask.defined() ? question.mask.to(at::kFloat)
-                                            : at::zeros({seen.input.size(2), seen.input.size(3)}, at::kFloat));
+  for (const int64_t index : classes) {
+    const auto question = std::ranges::find(seen.questions, index, &Question::index);
+    const bool known = question != seen.questions.end() && question->mask.defined();
+    found.push_back(known ? question->mask.to(at::kFloat)
+                          : at::zeros({seen.input.size(2), seen.input.size(3)}, at::kFloat));
   }
   return at::stack(found);
 }

@@ -4,6 +4,8 @@
 #include <legrad/eval/metric.h>
 #include <legrad/structure.h>
 
+#include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -15,11 +17,11 @@ struct Control {
   std::string explains;
   bool looks_at_target = false;
   bool needs_masks = false;
-  /// Raw maps [K, rows, columns] of a case.
-  std::function<at::Tensor(const Case&, PatchGrid)> maps;
+  /// Raw maps [K, rows, columns] of a case for classes of the model.
+  std::function<at::Tensor(const Case&, PatchGrid, const std::vector<int64_t>& classes)> maps;
 };
 
-/// "random": a number in [0, 1) for each patch and target, from the picture's seed. "centred_blob": a Gaussian in the
+/// "random": a number in [0, 1) for each patch, from the picture's seed and the class. "centred_blob": a Gaussian in the
 /// middle, whose standard deviation is a quarter of the side. "mask": the object itself, zero where the data knows
 /// none.
 const std::vector<Control>& controls();

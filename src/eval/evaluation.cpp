@@ -70,6 +70,9 @@ bool explains_by_legrad(const Explainer& explainer) {
   return std::ranges::find(explainer.methods(), "legrad", &ChosenMethod::name) != explainer.methods().end();
 }
 
+/// Whether a metric that explains again, other images, says something of a control, which does not look at them.
+bool fits(const Metric& metric, bool control) { return !(control && metric.needs.maps && !metric.needs.parts); }
+
 std::vector<int64_t> classes_asked(const Case& seen) {
   std::vector<int64_t> classes;
   for (const Question& question : seen.questions) classes.push_back(question.index);
@@ -107,12 +110,11 @@ struct Evaluation::State {
     maps.of = [this, &by](const at::Tensor& image, const std::vector<int64_t>& asked) {
       return maps_of(by, image, asked)[0];
     };
-    maps.again = [of = maps.of, asked = classes_asked(seen)](const at::Tensor& image) { return of(image, asked); };
     return maps;
   }
 
   static Maps shown(const Case& seen, const at::Tensor& raw, bool looks_at_target) {
-    return {raw, resized(raw, {seen.input.size(2), seen.input.size(3)}), looks_at_target, {}, {}};
+    return {raw, resized(raw, {seen.input.size(2), seen.input.size(3)}), looks_at_target, {}};
   }
 
   Layers layers_of(const Case& seen) const {
@@ -131,13 +133,20 @@ struct Evaluation::State {
     std::vector<Maps> all;
     const auto raw = maps_of(explainer, seen.input, asked);
     for (size_t i = 0; i < raw.size(); ++i) all.push_back(of_method(seen, raw[i], i));
+    const PatchGrid grid = explainer.vit().structure().image->grid;
     for (const Control& control : controls) {
-      all.push_back(shown(seen, control.maps(seen, explainer.vit().structure().image->grid), control.looks_at_target));
+      Maps& maps = all.emplace_back(shown(seen, control.maps(seen, grid, asked), control.looks_at_target));
+      maps.of = [&control, &seen, grid](const at::Tensor& /*image*/, const std::vector<int64_t>& some) {
+        return control.maps(seen, grid, some);
+      };
     }
     if (!shuffled) return all;
     const auto other = maps_of(*shuffled, seen.input, asked);
     for (size_t i = 0; i < other.size(); ++i) {
-      all.push_back(shown(seen, other[i], shuffled->methods()[i].looks_at_target));
+      Maps& maps = all.emplace_back(shown(seen, other[i], shuffled->methods()[i].looks_at_target));
+      maps.of = [this, i](const at::Tensor& image, const std::vector<int64_t>& some) {
+        return maps_of(*shuffled, image, some)[i];
+      };
     }
     return all;
   }
@@ -195,11 +204,12 @@ Counted Evaluation::count(const Sample& sample, const at::Tensor& picture) const
   CaseMaker maker(state_->explainer, state_->classes, state_->seed);
   const Case seen = maker.make(sample, picture);
   Counted counted{sample.id, {}, {}};
-  for (const Maps& maps : state_->all_maps(seen)) {
+  const auto maps = state_->all_maps(seen);
+  for (size_t i = 0; i < maps.size(); ++i) {
     auto& of_subject = counted.counts.emplace_back();
     for (const Metric& metric : state_->chosen.metrics) {
-      const bool explains_again = metric.needs.maps || metric.needs.parts;
-      of_subject.push_back(explains_again && !maps.of ? std::vector<double>{} : metric.measure(seen, maps));
+      const bool says = fits(metric, state_->subjects[i].control);
+      of_subject.push_back(says ? metric.measure(seen, maps[i]) : std::vector<double>{});
     }
   }
   if (state_->per_layer) counted.layers = state_->layers_of(seen);

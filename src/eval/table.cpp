@@ -223,7 +223,7 @@ Table tabulate(const Evaluation& evaluation, const std::filesystem::path& out) {
     if (!evaluation.metrics()[m].curves) continue;
     for (size_t s = 0; s < subjects.size(); ++s) {
       const auto sums = layout.part(bootstrap.total(), s, m);
-      if (sums.empty() || sums[0] == 0) continue;
+      if (std::ranges::all_of(sums, [](double sum) { return sum == 0; })) continue;
       for (Curve& curve : evaluation.metrics()[m].curves(sums)) {
         table.curves.push_back({subjects[s].name, subjects[s].control, std::move(curve)});
       }

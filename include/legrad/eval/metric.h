@@ -48,9 +48,7 @@ struct Maps {
   at::Tensor raw;               ///< float32 [K, rows, columns], as the method gave it
   at::Tensor heat;              ///< float32 [K, H, W]: `raw` resized bilinearly to the model's input; not normalised
   bool looks_at_target = true;  ///< whether the K maps differ
-  /// The method's raw maps [K, rows, columns] of another image [1, 3, H, W], for the same questions.
-  std::function<at::Tensor(const at::Tensor& image)> again;
-  /// Its raw maps [K, rows, columns] of an image [1, 3, H, W] for classes of the model.
+  /// The method's raw maps [K, rows, columns] of an image [1, 3, H, W] for classes of the model.
   std::function<at::Tensor(const at::Tensor& image, const std::vector<int64_t>& classes)> of;
 };
 

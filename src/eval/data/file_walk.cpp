@@ -1,0 +1,44 @@
+#include "eval/data/file_walk.h"
+
+#include <legrad/error.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "eval/data/paths.h"
+
+namespace legrad::eval::data {
+
+FileWalk::FileWalk(const std::filesystem::path& folder) { enter(folder); }
+
+void FileWalk::enter(const std::filesystem::path& folder) {
+  constexpr size_t kMaxDepth = 16;
+  if (levels_.size() == kMaxDepth) {
+    throw InputError("folder '" + folder.string() + "' is more than " + std::to_string(kMaxDepth) + " folders deep");
+  }
+  Listing listing = list(folder);
+  std::ranges::reverse(listing.folders);
+  std::ranges::reverse(listing.files);
+  levels_.push_back({std::move(listing.folders), std::move(listing.files)});
+}
+
+std::optional<std::filesystem::path> FileWalk::next() {
+  while (!levels_.empty()) {
+    Level& level = levels_.back();
+    if (!level.files.empty()) {
+      std::filesystem::path file = std::move(level.files.back());
+      level.files.pop_back();
+      return file;
+    }
+    if (level.folders.empty()) {
+      levels_.pop_back();
+      continue;
+    }
+    const std::filesystem::path folder = std::move(level.folders.back());
+    level.folders.pop_back();  // before it is entered: a folder that cannot be listed is passed over by the next call
+    enter(folder);
+  }
+  return std::nullopt;
+}
+
+}  // namespace legrad::eval::data
