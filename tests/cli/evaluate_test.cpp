@@ -12,12 +12,26 @@ using testing::operator+;
 
 class Evaluate : public testing::LegradProgram {
  protected:
-  Arguments evaluate(const Arguments& more) const {
-    return Arguments{"evaluate",     "--model", kModel, "--data",    LEGRAD_MODELS "/../examples/scenes", "--format",
-                     "coco",         "--limit", "3",    "--methods", "legrad,grad_cam/layer=-2",          "--out",
-                     path("results")} +
+  static constexpr const char* kScenes = LEGRAD_MODELS "/../examples/scenes";
+
+  Arguments evaluate_of(const std::string& data, const std::string& format, const std::string& out,
+                        const Arguments& more) const {
+    return Arguments{"evaluate",
+                     "--model",
+                     kModel,
+                     "--data",
+                     data,
+                     "--format",
+                     format,
+                     "--limit",
+                     "3",
+                     "--methods",
+                     "legrad,grad_cam/layers=-2",
+                     "--out",
+                     out} +
            more;
   }
+  Arguments evaluate(const Arguments& more) const { return evaluate_of(kScenes, "coco", path("results"), more); }
   std::string text_of(const std::string& name) const {
     return io::read_file(path("results/" + name), uint64_t{1} << 26, "file");
   }
@@ -30,11 +44,11 @@ TEST_F(Evaluate, WritesTablesAndAPage) {
   EXPECT_EQ(json.at("pictures"), 3);
   EXPECT_EQ(json.at("settings").at("format"), "coco");
   ASSERT_EQ(json.at("rows").size(), 2 * 4);
-  EXPECT_EQ(json.at("rows")[1].at("method"), "grad_cam/layer=-2");
+  EXPECT_EQ(json.at("rows")[1].at("method"), "grad_cam/layers=-2");
   EXPECT_EQ(json.at("rows")[3].at("method"), "mask");
   EXPECT_GT(json.at("rows")[3].at("value").get<double>(), 0.99);
   EXPECT_TRUE(testing::contains(text_of("report.html"), "<h2 id=\"pixel_ap\">"));
-  EXPECT_TRUE(testing::contains(text_of("results.md"), "`grad_cam/layer=-2`"));
+  EXPECT_TRUE(testing::contains(text_of("results.md"), "`grad_cam/layers=-2`"));
   EXPECT_TRUE(testing::contains(text_of("results.csv"), "mask,1,pixel_ap,"));
 }
 
@@ -49,10 +63,14 @@ TEST_F(Evaluate, AsksACLIPInTheDatasWords) {
 TEST_F(Evaluate, RefusesBeforeAnythingIsWritten) {
   refuses(evaluate({"--metrics", "csdc"}), "needs what the data set does not have");
   refuses(evaluate({"--metrics", "pixel_app"}), "no metric");
-  refuses(evaluate({"--format", "cocoa"}), "coco");
-  refuses(evaluate({"--data", path("nowhere")}), "nowhere");
-  refuses(evaluate({"--out", path("scene.png")}), "no folder");
-  refuses(evaluate({"--limit", "0"}), "--limit");
+  refuses(evaluate_of(kScenes, "cocoa", path("results"), {}), "coco");
+  refuses(evaluate_of(path("nowhere"), "coco", path("results"), {}), "nowhere");
+  refuses(evaluate_of(kScenes, "coco", path("scene.png"), {}), "no folder");
+  refuses(evaluate({"--controls", "oracle"}), "no control");
+  refuses(evaluate({"--metrics", "p_miou"}), "points");
+  refuses({"evaluate", "--model", kModel, "--data", kScenes, "--format", "coco", "--methods", "rollout", "--per-layer",
+           "--out", path("results")},
+          "add legrad");
 }
 
 TEST_F(Evaluate, ListsItsMetrics) {

@@ -114,7 +114,7 @@ TEST(Registry, NamesAreUniqueAndNothingIsNothing) {
     for (const Score& score : metric.scores) {
       EXPECT_TRUE(scores.insert(score.name).second) << score.name;
       EXPECT_FALSE(score.explains.empty()) << score.name;
-      const std::vector<double> nothing(100, 0.0);
+      const std::vector<double> nothing(4096, 0.0);
       EXPECT_TRUE(std::isnan(score.value(nothing))) << score.name;
       EXPECT_EQ(score.count(nothing), 0) << score.name;
     }
