@@ -11,6 +11,7 @@
 #include "apps/commands/compare.h"
 #include "apps/commands/embed.h"
 #include "apps/commands/explain.h"
+#include "apps/commands/heads.h"
 #include "apps/commands/inspect.h"
 #include "apps/commands/methods.h"
 #include "apps/commands/tokenize.h"
@@ -58,13 +59,14 @@ int run(int argc, char** argv) {
   program.require_subcommand(1);
   program.footer(
       "Try: legrad explain --help, legrad compare --help, legrad inspect --help, legrad methods, legrad "
-      "embed --help, legrad tokenize --help");
+      "embed --help, legrad tokenize --help, legrad heads --help");
   legrad::apps::add_explain(program);
   legrad::apps::add_compare(program);
   legrad::apps::add_inspect(program);
   legrad::apps::add_methods(program);
   legrad::apps::add_embed(program);
   legrad::apps::add_tokenize(program);
+  legrad::apps::add_heads(program);
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
