@@ -71,7 +71,7 @@ void cut_added(Network::Block& block, const graph::StraightLine& line, const gra
   if (!found.added) return;
   try {
     block.project = graph::cut(line, {tokens}, {found.projected}, name + ", before attention");
-    block.add = graph::cut(line, {context}, {found.added}, name + ", what attention adds");
+    block.add = graph::cut(line, {context, tokens}, {found.added}, name + ", what attention adds");
     block.projected_rows_first = found.rows_first;
   } catch (const ModelError&) {  // it needs something of the images beside the context
     block.project = block.add = {};

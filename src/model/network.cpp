@@ -138,8 +138,8 @@ at::Tensor Network::run_project(const Block& block, const at::Tensor& tokens) co
   return at::cat(images);
 }
 
-at::Tensor Network::run_add(const Block& block, const at::Tensor& context) const {
-  return run(block.add, {as_in_model(block.layout, context), image_sizes(context.size(0))})[0];
+at::Tensor Network::run_add(const Block& block, const at::Tensor& context, const at::Tensor& tokens) const {
+  return run(block.add, {as_in_model(block.layout, context), tokens, image_sizes(context.size(0))})[0];
 }
 
 at::Tensor Network::context_in_file(const AttentionStage& stage, const at::Tensor& context) {

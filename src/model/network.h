@@ -49,7 +49,7 @@ class Network {
     graph::Program tail_with_mean;      ///< O, Z -> Z', mean of Z' over its tokens [B, 1, d]
     graph::Program project;             ///< Z -> what Q, K and V are projected from [B, N, d]; empty: not one value
     bool projected_rows_first = false;  ///< whether that comes as [N, B, d]
-    graph::Program add;                 ///< O -> what it adds to Z [B, N, d]; empty where it is not added as it is
+    graph::Program add;                 ///< O, Z (its sizes alone) -> what O adds to Z [B, N, d]; empty: not as it is
   };
 
   Structure structure;
@@ -74,7 +74,7 @@ class Network {
   at::Tensor run_tail(const AttentionStage& stage, const at::Tensor& context, const at::Tensor& tokens) const;
 
   at::Tensor run_project(const Block& block, const at::Tensor& tokens) const;
-  at::Tensor run_add(const Block& block, const at::Tensor& context) const;
+  at::Tensor run_add(const Block& block, const at::Tensor& context, const at::Tensor& tokens) const;
 
   /// A context as `stage.tail` takes it, and back.
   static at::Tensor context_in_file(const AttentionStage& stage, const at::Tensor& context);

@@ -75,7 +75,7 @@ class ForwardSweep {
       ForwardBlock seen{index_, input, output, attended.attention};
       if (network_.structure.attention_added) {
         seen.projected = [&] { return network_.run_project(block, input); };
-        seen.added = [&](const at::Tensor& context) { return network_.run_add(block, context); };
+        seen.added = [&](const at::Tensor& context) { return network_.run_add(block, context, input); };
       }
       for (auto* watcher : watchers_) {
         if (watcher->watches(index_)) watcher->on_block(seen);

@@ -5,11 +5,15 @@
 #include <gtest/gtest.h>
 #include <legrad/error.h>
 #include <legrad/vit.h>
+#include <torch/csrc/jit/ir/irparser.h>
 
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
 
+#include "graph/ir/program.h"
+#include "model/check_tail.h"
 #include "model/load.h"
 #include "model/measure.h"
 #include "model/network.h"
@@ -62,6 +66,35 @@ TEST_F(DamagedNetworkTest, AMapThatIsNotWhatTheModelWentOnWith) {
 TEST_F(DamagedNetworkTest, AnotherNumberOfPatchesThanComeFromTheImage) {
   expect_refused([](model::Network& network) { ++network.structure.image->grid.rows; }, output_,
                  Reason::kTokensUnordered, "tokens come from the image");
+}
+
+// A tail may be run on the rows that are read, unless it gives something else there: this one counts its rows.
+TEST_F(DamagedNetworkTest, ATailThatGivesOtherRowsAloneIsNotRunOnThem) {
+  const auto tail = [](const std::string& factor) {
+    const auto graph = std::make_shared<graph::Graph>();
+    torch::jit::parseIR(R"(
+graph(%context : Tensor, %tokens : Tensor, %images : Tensor):
+  %one : int = prim::Constant[value=1]()
+  %two : int = prim::Constant[value=2]()
+  %three : int = prim::Constant[value=3]()
+  %rows : int = aten::size(%tokens, %one)
+  %by_token : Tensor = aten::transpose(%context, %one, %two)
+  %joined : Tensor = aten::flatten(%by_token, %two, %three)
+  %times : Tensor = aten::mul(%joined, )" +
+                            factor + R"()
+  %out : Tensor = aten::add(%times, %tokens, %one)
+  return (%out))",
+                        graph.get());
+    return graph::Program(graph, "a tail");
+  };
+  const auto network = *model::load_network(folder_.path() / "vit.pt", {});
+  const at::NoGradGuard off;
+  const model::TailOfImage image{at::randn({1, 2, 17, 8}, at::kDouble), at::randn({1, 17, 16}, at::kDouble)};
+  auto block = network.blocks[0];
+  block.tail = tail("%two");
+  EXPECT_TRUE(model::check_tail(network, block, image, {0}, "block 0").keeps_rows);
+  block.tail = tail("%rows");
+  EXPECT_FALSE(model::check_tail(network, block, image, {0}, "block 0").keeps_rows);
 }
 
 }  // namespace
