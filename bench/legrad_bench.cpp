@@ -3,11 +3,13 @@
 
 #include <ATen/Parallel.h>
 #include <legrad/legrad.h>
+#include <legrad/rules.h>
 #include <torch/script.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
+#include <fstream>
 #include <functional>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -28,8 +30,42 @@ struct Options {
   int64_t targets = 1;
   int threads = 0;
   int runs = 15;
+  bool embeddings = false;
+  std::string rules;
+  std::string against;
   bool json = false;
 };
+
+/// What is explained: the first entries of the output, or random directions that it is compared with.
+legrad::Target target(const Options& options, const legrad::Structure& structure) {
+  if (options.embeddings) {
+    return at::randn({options.targets, structure.output_width}).to(structure.dtype);
+  }
+  std::vector<int64_t> classes(options.targets);
+  std::iota(classes.begin(), classes.end(), 0);
+  return classes;
+}
+
+/// How this run compares with an earlier one of the same case, whose JSON is in a file.
+nlohmann::json compared(const nlohmann::json& now, const std::string& file) {
+  nlohmann::json before;
+  try {
+    before = nlohmann::json::parse(std::ifstream(file));
+    for (const char* key : {"methods", "size", "batch", "targets", "threads"}) {
+      if (before.at(key) != now.at(key)) {
+        throw legrad::InputError("--against '" + file + "' is another case: its " + key + " is " +
+                                 before.at(key).dump() + ", here it is " + now.at(key).dump());
+      }
+    }
+    const auto change = [&](const char* key) { return now.at(key).get<double>() / before.at(key).get<double>(); };
+    return {{"ratio", change("ratio")},
+            {"forward_ms", change("forward_ms")},
+            {"explain_ms", change("explain_ms")},
+            {"extra_mib", now.at("extra_mib").get<double>() - before.at("extra_mib").get<double>()}};
+  } catch (const nlohmann::json::exception&) {
+    throw legrad::InputError("--against '" + file + "' holds no result of this program");
+  }
+}
 
 double milliseconds(const std::function<void()>& work) {
   const auto start = std::chrono::steady_clock::now();
@@ -71,20 +107,20 @@ nlohmann::json measure(const Options& options) {
   if (options.threads > 0) at::set_num_threads(options.threads);
   legrad::LoadOptions load;
   if (!options.size.empty()) load.input_size = legrad::apps::parse_size("--size", options.size);
-  const auto vit = legrad::Vit::load(options.model, load);
+  auto vit = legrad::Vit::load(options.model, load);
+  if (options.rules == "vjp") vit = vit.by_rules(legrad::vjp_rules());
   const auto& structure = vit.structure();
   const c10::InferenceMode inference;
   const auto images =
       at::rand({options.batch, structure.image->channels, structure.image->size.height, structure.image->size.width})
           .to(structure.dtype);
 
-  std::vector<int64_t> classes(options.targets);
-  std::iota(classes.begin(), classes.end(), 0);
+  const auto wanted = target(options, structure);
   const auto known = legrad::built_in_methods();
   const auto chosen = known.parse_list(options.methods, vit);
   std::vector<legrad::Method> methods;
   for (const auto& one : chosen) methods.push_back(one.method);
-  const auto run = [&](const std::vector<legrad::Method>& some) { legrad::explain(vit, images, classes, some); };
+  const auto run = [&](const std::vector<legrad::Method>& some) { legrad::explain(vit, images, wanted, some); };
   const auto explain = [&] { run(methods); };
 
   std::string plain_form;
@@ -112,6 +148,8 @@ nlohmann::json measure(const Options& options) {
       {"size", std::to_string(structure.image->size.height) + "x" + std::to_string(structure.image->size.width)},
       {"batch", options.batch},
       {"targets", options.targets},
+      {"embeddings", options.embeddings},
+      {"rules", options.rules},
       {"threads", at::get_num_threads()},
       {"runs", options.runs}};
   if (!alone_times.empty()) {
@@ -145,10 +183,16 @@ int main(int argc, char** argv) {
   app.add_option("--runs", options.runs, "Interleaved runs; medians are printed")
       ->check(CLI::Range(1, 100000))
       ->capture_default_str();
+  app.add_flag("--embeddings", options.embeddings, "Targets are random embeddings that the output is compared with");
+  app.add_option("--rules", options.rules, "vjp: gradients by the table of rules instead of autograd")
+      ->check(CLI::IsMember({"vjp"}));
+  app.add_option("--against", options.against, "An earlier result of the same case, to say what has changed")
+      ->check(CLI::ExistingFile);
   app.add_flag("--json", options.json, "One JSON object on one line and nothing else");
   try {
     app.parse(argc, argv);
-    const auto result = measure(options);
+    auto result = measure(options);
+    if (!options.against.empty()) result["against"] = compared(result, options.against);
     std::cout << result.dump(options.json ? -1 : 2) << "\n";
     return 0;
   } catch (const CLI::ParseError& error) {

@@ -5,6 +5,7 @@
 #include <legrad/attention.h>
 #include <legrad/bundle.h>
 #include <legrad/correction.h>
+#include <legrad/decomposition.h>
 #include <legrad/error.h>
 #include <legrad/explain.h>
 #include <legrad/explainer.h>
@@ -25,6 +26,8 @@
 #include <legrad/methods/rollout.h>
 #include <legrad/methods/text_span.h>
 #include <legrad/methods/transformer_attribution.h>
+#include <legrad/methods/words_grad_eclip.h>
+#include <legrad/methods/words_legrad.h>
 #include <legrad/named_targets.h>
 #include <legrad/npy.h>
 #include <legrad/patch_map.h>
@@ -32,6 +35,7 @@
 #include <legrad/structure.h>
 #include <legrad/sweep.h>
 #include <legrad/target.h>
+#include <legrad/text_basis.h>
 #include <legrad/text_tower.h>
 #include <legrad/verify.h>
 #include <legrad/version.h>

@@ -12,6 +12,7 @@
 #include "apps/commands/embed.h"
 #include "apps/commands/evaluate.h"
 #include "apps/commands/explain.h"
+#include "apps/commands/heads.h"
 #include "apps/commands/inspect.h"
 #include "apps/commands/methods.h"
 #include "apps/commands/metrics.h"
@@ -59,8 +60,8 @@ int run(int argc, char** argv) {
   program.set_version_flag("--version", "legrad " LEGRAD_VERSION, "Print the version and exit");
   program.require_subcommand(1);
   program.footer(
-      "Try: legrad explain --help, legrad compare --help, legrad evaluate --help, legrad inspect --help, legrad "
-      "methods, legrad metrics, legrad embed --help, legrad tokenize --help");
+      "Try: legrad explain --help, legrad compare --help, legrad evaluate --help, legrad inspect --help, legrad heads "
+      "--help, legrad methods, legrad metrics, legrad embed --help, legrad tokenize --help");
   legrad::apps::add_explain(program);
   legrad::apps::add_compare(program);
   legrad::apps::add_inspect(program);
@@ -69,6 +70,7 @@ int run(int argc, char** argv) {
   legrad::apps::add_metrics(program);
   legrad::apps::add_embed(program);
   legrad::apps::add_tokenize(program);
+  legrad::apps::add_heads(program);
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -3,9 +3,16 @@
 #include <legrad/error.h>
 #include <legrad/image.h>
 
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <iterator>
+#include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "apps/terminal.h"
+#include "io/nearest_names.h"
 
 namespace legrad::apps {
 namespace {
@@ -15,7 +22,39 @@ at::Tensor read_quietly(const std::string& file) {
   return read_image(file);
 }
 
+bool is_named_like_a_picture(const std::filesystem::path& file) {
+  constexpr std::array<std::string_view, 11> kEnds = {".png",  ".jpg", ".jpeg", ".webp", ".bmp", ".tif",
+                                                      ".tiff", ".pnm", ".ppm",  ".pgm",  ".pbm"};
+  return std::ranges::count(kEnds, io::lower_case(file.extension().string())) > 0;
+}
+
+std::vector<std::string> pictures_in(const std::string& folder) {
+  std::error_code error;
+  std::vector<std::string> files;
+  for (auto entry = std::filesystem::directory_iterator(folder, error);
+       !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+    if (is_named_like_a_picture(entry->path())) files.push_back(entry->path().string());
+  }
+  if (error) throw InputError("'" + folder + "': " + error.message());
+  if (files.empty()) throw InputError("'" + folder + "' holds no pictures (.png, .jpg, .webp, .bmp, .tif, .pnm, …)");
+  std::ranges::sort(files);
+  return files;
+}
+
 }  // namespace
+
+std::vector<std::string> picture_files(const std::vector<std::string>& files_or_folders) {
+  std::vector<std::string> files;
+  for (const std::string& given : files_or_folders) {
+    std::error_code error;
+    if (std::filesystem::is_directory(given, error)) {
+      std::ranges::move(pictures_in(given), std::back_inserter(files));
+    } else {
+      files.push_back(given);
+    }
+  }
+  return files;
+}
 
 Pictures::Pictures(std::vector<std::string> files, uint64_t bytes_kept) : files_(std::move(files)) {
   uint64_t bytes = 0;

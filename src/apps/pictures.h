@@ -9,6 +9,10 @@
 
 namespace legrad::apps {
 
+/// What is given, each folder as the pictures in it, by the ends of their names, in the order of these. Throws
+/// `InputError` for a folder that cannot be read, or has none.
+std::vector<std::string> picture_files(const std::vector<std::string>& files_or_folders);
+
 /// The pictures that a run reads, each decoded once, and not more of them in memory than there is room for.
 class Pictures {
  public:

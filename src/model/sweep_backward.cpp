@@ -60,10 +60,20 @@ class BackwardSweep {
         auto taken = gradient(score, {leaf, attended.context}, more);
         gradients_.push_back(taken[0]);
         hand_out({kPooler, k, &attended.attention, taken[1], tokens_.back(), taken[0]});
+      } else if (ends_at_tokens()) {
+        const auto last = static_cast<int64_t>(network_.blocks.size()) - 1;
+        hand_out({last, k, nullptr, {}, tokens_.back(), gradient(score, {leaf}, more)[0]});
       } else {
         gradients_.push_back(gradient(score, {leaf}, more)[0]);
       }
     }
+  }
+
+  // Whether Z^L's gradients are all that is needed. Then none is kept: there may be one for each entry of an output.
+  bool ends_at_tokens() const {
+    const auto last = static_cast<int64_t>(network_.blocks.size()) - 1;
+    return lowest_needed(watchers_, last + 1) == last && !anyone_needs(last, BackwardNeed::kContext) &&
+           !anyone_needs(last, BackwardNeed::kAttention);
   }
 
   // One tape, as many gradients as targets; none where no gradient is needed at the block's context or below it.

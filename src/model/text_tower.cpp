@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <sstream>
 #include <utility>
+#include <vector>
 
 #include "graph/passes/cut.h"
 #include "graph/passes/free_sizes.h"
@@ -15,30 +16,21 @@
 #include "model/difference.h"
 #include "model/grad_scope.h"
 #include "model/load.h"
+#include "model/text_network.h"
+#include "model/text_stages.h"
 #include "model/torch_errors.h"
 
 namespace legrad {
 namespace model {
 
-/// A text tower as one program.
-struct TextNetwork {
-  graph::Program program;
-  int64_t length = 0;
-  int64_t vocabulary = 0;
-  int64_t width = 0;
-  bool text_by_text = false;  ///< the file holds a batch of one
-  c10::ScalarType dtype = c10::ScalarType::Float;
-  c10::Device device = c10::Device(c10::DeviceType::CPU);
-
-  at::Tensor run(const at::Tensor& ids) const {
-    // The program's last input stands in for the ids where only their sizes are read.
-    if (!text_by_text) return program({ids, ids})[0];
-    std::vector<at::Tensor> rows;
-    rows.reserve(static_cast<size_t>(ids.size(0)));
-    for (const auto& text : ids.split(1)) rows.push_back(program({text, text})[0]);
-    return at::cat(rows);
-  }
-};
+at::Tensor TextNetwork::run(const at::Tensor& ids) const {
+  // The program's last input stands in for the ids where only their sizes are read.
+  if (!text_by_text) return program({ids, ids})[0];
+  std::vector<at::Tensor> rows;
+  rows.reserve(static_cast<size_t>(ids.size(0)));
+  for (const auto& text : ids.split(1)) rows.push_back(program({text, text})[0]);
+  return at::cat(rows);
+}
 
 namespace {
 
@@ -51,6 +43,17 @@ at::Tensor example_texts(int64_t count, int64_t length, int64_t vocabulary, c10:
   auto ids = at::remainder(at::add(at::mul(column, 7), at::mul(row, 13)), most);
   const auto last = at::sub(at::full({count, 1}, length - 1, at::kLong), at::remainder(row, length));
   return ids.scatter(1, last, most).to(device);
+}
+
+// A tower whose blocks cannot be told apart embeds texts all the same.
+void cut_stages(TextNetwork& network, const graph::Source& source, const at::Tensor& ids, const at::Tensor& embeddings,
+                const graph::StraightenOptions& options) {
+  try {
+    network.stages = plainly<ModelError>("taking the text tower apart",
+                                         [&] { return cut_text_stages(source, ids, embeddings, options); });
+  } catch (const Error& error) {
+    network.refusal = ModelError(error.what(), error.reason());
+  }
 }
 
 std::shared_ptr<TextNetwork> build(const graph::Source& source, int64_t batch, int64_t length,
@@ -82,6 +85,7 @@ std::shared_ptr<TextNetwork> build(const graph::Source& source, int64_t batch, i
   if (!agree(embeddings.narrow(0, kTexts - 1, 1), alone)) {
     throw ModelError("the texts of a batch have an influence on each other", Reason::kMixesImages);
   }
+  cut_stages(*network, source, texts.narrow(0, 0, batch), embeddings.narrow(0, 0, batch), options);
   return network;
 }
 
@@ -119,7 +123,7 @@ int64_t TextTower::width() const { return network_->width; }
 c10::ScalarType TextTower::dtype() const { return network_->dtype; }
 c10::Device TextTower::device() const { return network_->device; }
 
-at::Tensor TextTower::encode(const at::Tensor& ids) const {
+at::Tensor TextTower::checked(const at::Tensor& ids) const {
   const bool fits = ids.defined() && ids.dim() == 2 && ids.size(0) > 0 && ids.size(1) == length();
   if (!fits || !c10::isIntegralType(ids.scalar_type(), /*includeBool=*/false)) {
     std::ostringstream text;
@@ -134,8 +138,34 @@ at::Tensor TextTower::encode(const at::Tensor& ids) const {
     throw InputError("an id of " + std::to_string(least < 0 ? least : largest) + "; the text tower's vocabulary has " +
                      std::to_string(vocabulary()) + " entries: is the tokenizer another model's?");
   }
+  return host;
+}
+
+at::Tensor TextTower::encode(const at::Tensor& ids) const {
+  const auto host = checked(ids);
   const model::GradScope scope(false);
   return model::plainly<Error>("running the text tower", [&] { return network_->run(host.to(device())); });
+}
+
+TextGradients TextTower::gradients(const at::Tensor& ids, const at::Tensor& images, TextScore score) const {
+  const auto host = checked(ids);
+  const bool fit = images.defined() && images.dim() == 2 && images.is_floating_point() && images.size(1) == width() &&
+                   (images.size(0) == 1 || images.size(0) == ids.size(0));
+  if (!fit) {
+    std::ostringstream text;
+    text << "embeddings of images of shape " << (images.defined() ? images.sizes() : at::IntArrayRef{}) << " for "
+         << ids.size(0) << " texts; expected [1, " << width() << "] or one for each";
+    throw InputError(text.str());
+  }
+  if (network_->refusal) {
+    throw ModelError(std::string("the text tower cannot be explained: ") + network_->refusal->what(),
+                     network_->refusal->reason());
+  }
+  const model::GradScope scope(false);
+  return model::plainly<Error>("explaining the text tower", [&] {
+    const auto moved = images.detach().to(device(), dtype()).expand({ids.size(0), -1});
+    return model::text_gradients(*network_, host.to(device()), moved, score);
+  });
 }
 
 }  // namespace legrad

@@ -25,6 +25,7 @@ TEST_F(Help, IsThereForEveryCommand) {
   EXPECT_TRUE(contains(succeeds({"inspect", "--help"}).out, "--json"));
   EXPECT_TRUE(contains(succeeds({"methods", "--help"}).out, "--json"));
   EXPECT_TRUE(contains(succeeds({"tokenize", "--help"}).out, "--prompt"));
+  EXPECT_TRUE(contains(succeeds({"heads", "--help"}).out, "--text-set"));
 }
 
 TEST_F(Help, NamesEveryMethodAndOption) {

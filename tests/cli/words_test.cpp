@@ -183,6 +183,50 @@ TEST_F(Words, ASiglipWithoutEmptyPromptSaysSo) {
   refuses(explain_with(model, {"--prompt", "a cat"}), "--no-correction");
 }
 
+TEST_F(Words, AreExplainedThemselves) {
+  const std::string model = LEGRAD_MODELS "/emoji-clip";
+  for (const std::string method : {"legrad", "grad_eclip"}) {
+    const Arguments asked = {"--prompt", "a red car", "--prompt", "a cat", "--words", "--method", method};
+    const auto found = nlohmann::json::parse(succeeds(explain_with(model, asked + Arguments{"--json"})).out);
+    ASSERT_EQ(found.at("rows").size(), 2U);
+    const auto& row = found.at("rows")[0];
+    std::vector<std::string> words;
+    double largest = 0;
+    for (const auto& word : row.at("words")) {
+      words.push_back(word.at("word"));
+      const auto score = word.at("score").get<double>();
+      EXPECT_GE(score, 0);
+      largest = std::max(largest, score);
+    }
+    EXPECT_EQ(words, (std::vector<std::string>{"a", "red", "car"}));
+    EXPECT_DOUBLE_EQ(largest, 1);
+    EXPECT_GE(row.at("special_share").get<double>(), 0);
+    EXPECT_LT(row.at("special_share").get<double>(), 1);
+    EXPECT_EQ(row.at("words_file"), path("out/scene-a-red-car-words.png"));
+    EXPECT_TRUE(fs::exists(path("out/scene-a-cat-words.png")));
+    const Ran ran = succeeds(explain_with(model, asked));
+    EXPECT_TRUE(contains(ran.out, "(special tokens)"));
+    EXPECT_TRUE(contains(ran.out, "scene-a-red-car-words.png"));
+  }
+}
+
+TEST_F(Words, AreExplainedForTheModelsThatReadThem) {
+  const std::string siglip = LEGRAD_MODELS "/emoji-siglip";
+  const auto found =
+      nlohmann::json::parse(succeeds(explain_with(siglip, {"--prompt", "a cat", "--words", "--json"})).out);
+  EXPECT_EQ(found.at("rows")[0].at("words").size(), 2U);
+  for (const std::string model : {"/split", "/whole"}) {
+    EXPECT_TRUE(contains(succeeds(explain_with(kWords + model, {"--prompt", "a cat", "--words"})).out, "cat"));
+  }
+  refuses(explain({"--words"}), "--prompt");
+  refuses(explain({"--prompt", "a cat", "--words"}), "takes no words");
+  refuses(explain_with(siglip, {"--prompt", "a cat", "--words", "--method", "rollout"}), "grad_eclip");
+  refuses(explain_with(siglip, {"--prompt", "a cat", "--words", "--template", "a {}"}), "excludes");
+  refuses({"explain", "--model", siglip, "--input-npy", path("images.npy"), "--prompt", "a", "--words", "--out",
+           path("out")},
+          "excludes");
+}
+
 TEST_F(Words, SayWhatWasCutOff) {
   std::string lengthy;
   for (int i = 0; i < 40; ++i) lengthy += "a ";

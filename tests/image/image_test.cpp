@@ -4,6 +4,7 @@
 #include <legrad/heatmap.h>
 #include <legrad/image.h>
 #include <legrad/image/figure.h>
+#include <legrad/image/words.h>
 
 #include <array>
 #include <limits>
@@ -466,6 +467,35 @@ TEST(ScaledTo, GivesTheLongerSideAsAskedAndKeepsTheShape) {
   EXPECT_EQ(count(scaled_to(picture, 120), {7, 8, 9}), 80 * 120);
   EXPECT_EQ(scaled_to(plain_picture(1, 1000, {0, 0, 0}), 10).sizes(), at::IntArrayRef({1, 10, 3}));
   message_of<InputError>([&] { scaled_to(picture, 0); });
+}
+
+TEST(DrawWords, GivesEachWordTheColourOfItsHeat) {
+  const at::Tensor drawn = draw_words({{"cold", 0}, {"hot", 1}}, 200, {.blend = Blend::kConstant, .alpha = 1});
+  ASSERT_EQ(drawn.size(1), 200);
+  // The corner of each word's box, where no letter is, has the overlay's own colours of 0 and 1.
+  const at::Tensor ends = overlay(at::full({1, 2, 3}, 255, at::kByte), at::tensor({0.0F, 1.0F}).unsqueeze(0),
+                                  {.blend = Blend::kConstant, .alpha = 1});
+  EXPECT_TRUE(at::equal(drawn[7][7], ends[0][0]));
+  const auto is_hot = (drawn == ends[0][1]).all(-1);
+  EXPECT_GT(is_hot.sum().item<int64_t>(), 300);
+  EXPECT_FALSE(is_hot.narrow(1, 0, 40).any().item<bool>());
+}
+
+TEST(DrawWords, LeavesWhatIsColdWhiteByDefault) {
+  const at::Tensor drawn = draw_words({{"cold", 0}}, 200);
+  EXPECT_TRUE(at::equal(drawn[7][7], pixel({255, 255, 255})));
+  EXPECT_LT(drawn.min().item<int64_t>(), 80) << "the letters are dark";
+}
+
+TEST(DrawWords, GoesOnInANewLine) {
+  const std::vector<HotWord> words(12, {"elephant", 0.5});
+  EXPECT_GT(draw_words(words, 200).size(0), 3 * draw_words(words, 2000).size(0));
+  EXPECT_EQ(draw_words({{std::string(5000, 'w'), 1}}, 100).size(1), 100) << "a word that is wider than the picture";
+}
+
+TEST(DrawWords, RefusesWhatCannotBeDrawn) {
+  EXPECT_TRUE(contains(message_of<InputError>([] { draw_words({}); }), "no word"));
+  EXPECT_TRUE(contains(message_of<InputError>([] { draw_words({{"a", 1}}, 10); }), "a width of 10"));
 }
 
 }  // namespace

@@ -16,8 +16,10 @@ def materialised(change=lambda index, attention_map: attention_map):
     maps = []
 
     def attention(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None, enable_gqa=False):
-        assert dropout_p == 0.0 and not is_causal and not enable_gqa, "not needed by the models in here"
+        assert dropout_p == 0.0 and not enable_gqa, "not needed by the models in here"
         logits = query @ key.transpose(-2, -1) * (1 / math.sqrt(query.shape[-1]) if scale is None else scale)
+        if is_causal:
+            attn_mask = torch.ones(logits.shape[-2:], dtype=torch.bool).tril()
         if attn_mask is not None:
             logits = logits.masked_fill(~attn_mask, -math.inf) if attn_mask.dtype == torch.bool else logits + attn_mask
         attention_map = change(len(maps), torch.softmax(logits, dim=-1))

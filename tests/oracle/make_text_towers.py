@@ -1,6 +1,6 @@
 #!/usr/bin/env python
-"""Writes tests/data/text_towers: small text towers as their homes make and as torch exports them, ids of tokens, and the
-embeddings that the model itself gives for them.
+"""Writes tests/data/text_towers: small text towers as their homes make and as torch exports them, ids of tokens, the
+embeddings that the model itself gives for them, and what words count for embeddings of images (words.py).
 
     python tests/oracle/make_text_towers.py [--only NAME]
     python tests/oracle/make_text_towers.py --all DIR    # of every home and family, in both forms
@@ -14,8 +14,9 @@ import numpy as np
 import torch
 from torch import nn
 
+import words
 import zoo
-from export import export, save
+from export import save
 
 DATA = pathlib.Path(__file__).resolve().parents[1] / "data" / "text_towers"
 VOCABULARY, LENGTH, TEXTS = 61, 9, 4
@@ -138,6 +139,23 @@ def texts(seed):
     return ids
 
 
+def store_words(folder, name, model, encode, ids, seed):
+    """What is given for embeddings of images, one a text; of SigLIP and CoCa the last token is read, of others the end token."""
+    with torch.no_grad():
+        width = encode(ids).shape[1]
+    images = torch.randn(TEXTS, width, generator=torch.Generator().manual_seed(500 + seed), dtype=torch.double)
+    for module in model.modules():  # so that its attention is the function that is replaced
+        if hasattr(getattr(module, "config", None), "_attn_implementation"):
+            module.config._attn_implementation = "sdpa"
+    arrays = {"images": images, "words_legrad": words.words_legrad(model, encode, ids, images)}
+    last = torch.full((TEXTS,), arrays["words_legrad"].shape[1] - 1)  # CoCa adds a token
+    read = last if "siglip" in name or "coca" in name else ids.argmax(dim=-1)
+    for heads in ("model", "one"):
+        arrays[f"words_grad_eclip_{heads}"] = words.words_grad_eclip(model, encode, ids, images, read, heads)
+    for file, array in arrays.items():
+        np.save(folder / f"{file}.npy", array.numpy())
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--all", type=pathlib.Path, metavar="DIR")
@@ -169,6 +187,7 @@ def main():
         save(exported, folder / "model")
         np.save(folder / "ids.npy", ids.numpy())
         np.save(folder / "embeddings.npy", expected.numpy())
+        store_words(folder, name, model, model.encode_text if form == "whole" else model, ids, seed)
         print(f"{name:34}{sum(file.stat().st_size for file in folder.iterdir()) / 1024:6.0f} KiB")
 
 

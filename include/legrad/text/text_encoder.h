@@ -46,6 +46,7 @@ class TextEncoder {
   at::Tensor empty_prompt() const;
 
   const TextManifest& manifest() const { return manifest_; }
+  const Tokenizer& tokenizer() const { return tokenizer_; }
   const TextTower& tower() const { return tower_; }
 
  private:

@@ -30,6 +30,9 @@ Examples:
   A CLIP or SigLIP with its text tower, asked in words:
     legrad explain --model models/my-clip --image cat.jpg --prompt "a cat" --prompt "a red car" --out out
 
+  Which words of a prompt matter, as a table and as PICTURE-TARGET-words.png:
+    legrad explain --model models/emoji-clip --image scene.png --prompt "a red car" --words --out out
+
   An image tower alone, and prompts embedded elsewhere:
     legrad explain --model clip.pt --image cat.jpg --text-embedding prompts.npy --out out
 
@@ -77,11 +80,23 @@ void add_explain(CLI::App& program) {
       command
           .add_flag("--npy", options->npy, "Write the normalised maps too: PICTURE.npy, float32 [K, H, W] in [0, 1]")
           ->group("Output");
-  array->excludes(images)->excludes(npy);
+  CLI::Option* const words =
+      command
+          .add_flag("--words", options->setup.keep_words,
+                    "Explain the words of each prompt too: which of them make it like the picture, by legrad or "
+                    "grad_eclip with its defaults")
+          ->excludes("--template")
+          ->group("What to explain");
+  CLI::Option* const json =
+      command.add_flag("--json", options->json, "Print one JSON object instead of a table")->group("Output");
+  array->excludes(images)->excludes(npy)->excludes(words)->excludes(json);
 
   command.callback([options, images, array] {
     if (images->empty() && array->empty()) {
       throw CLI::RequiredError("--image or --input-npy");
+    }
+    if (options->setup.keep_words && !options->setup.target.prompts.given()) {
+      throw CLI::RequiredError("--words: --prompt or --prompts");
     }
     check_overlay_options(options->overlay);
     array->empty() ? explain_pictures(*options) : explain_array(*options);

@@ -15,6 +15,7 @@ struct ExplainOptions {
   std::string out;
   OverlayOptions overlay;
   bool npy = false;
+  bool json = false;
 };
 
 /// Adds `legrad explain`.

@@ -34,6 +34,7 @@ Setup::Setup(const SetupOptions& options, std::optional<ImageSize> images) {
   if (needs_words(options.target) || needs_empty_prompt) {
     const auto words = TextEncoder::load(bundle, load);
     ask(words, options.target, targets);
+    if (options.keep_words) words_ = words;
     if (needs_empty_prompt) correction.empty_embedding = words.empty_prompt();
   }
   targets.check(bundle);

@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 #include <legrad/explainer.h>
+#include <legrad/text/text_encoder.h>
 
 #include <optional>
 #include <string>
@@ -19,6 +20,7 @@ struct SetupOptions {
   TargetOptions target;
   std::string methods;
   CorrectionOptions correction;
+  bool keep_words = false;  ///< the text tower stays loaded, to explain the words of prompts
 };
 
 /// An explainer, and what it is asked for.
@@ -29,6 +31,9 @@ class Setup {
   explicit Setup(const SetupOptions& options, std::optional<ImageSize> images = {});
 
   const Explainer& explainer() const { return *explainer_; }
+
+  /// The text tower, where it was to be kept and prompts were given; else nullptr.
+  const TextEncoder* words() const { return words_ ? &*words_ : nullptr; }
 
   /// Explains preprocessed images [B, 3, H, W].
   Seen explain(const at::Tensor& images) const;
@@ -44,6 +49,7 @@ class Setup {
 
   std::optional<Explainer> explainer_;
   std::optional<NamedTargets> targets_;
+  std::optional<TextEncoder> words_;
   EmbeddedPrompts prompts_;
   int64_t text_length_ = 0;
 };

@@ -171,12 +171,12 @@ void check_has_attention(const Source& source) {
   if (!found) throw ModelError(kNoAttention, Reason::kNoAttention);
 }
 
-Anatomy find_anatomy(StraightLine& line, const AttentionForms& forms) {
-  const auto depending = depends_on_input(line);
+Anatomy find_anatomy(StraightLine& line, const AttentionForms& forms, const Value* from) {
+  const auto depending = depends_on(line, from ? from : line.input());
   Anatomy anatomy;
   find_sites(anatomy, line, forms, depending);
 
-  const auto points = articulation_points(line, depending);
+  const auto points = articulation_points(line, depending, from);
   join_side_by_side(anatomy.blocks, line, points);
   std::vector<Node*> attentions;
   for (const auto& block : anatomy.blocks) attentions.push_back(block.node);

@@ -39,7 +39,10 @@ void check_has_attention(const Source& source);
 /// `ModelError` unless all blocks stand on the stream and hand on tokens of one shape.
 ///
 /// Where the stream is [N, B, d], as in older CLIPs, transposes are put into the line so that all tokens are [B, N, d].
-Anatomy find_anatomy(StraightLine& line, const AttentionForms& forms);
+///
+/// With a value `from` of the line in place of its input, only what depends on that counts: of a text tower the
+/// embedded ids, as the ids themselves also say which token is read.
+Anatomy find_anatomy(StraightLine& line, const AttentionForms& forms, const Value* from = nullptr);
 
 /// Makes whoever reads the final norm of a model with a pooler read what it normalises.
 void skip_final_norm(Anatomy& anatomy);

@@ -4,8 +4,10 @@
 
 namespace legrad::graph {
 
-std::unordered_set<const Value*> depends_on_input(const StraightLine& line) {
-  std::unordered_set<const Value*> carrying = {line.input()};
+std::unordered_set<const Value*> depends_on_input(const StraightLine& line) { return depends_on(line, line.input()); }
+
+std::unordered_set<const Value*> depends_on(const StraightLine& line, const Value* value) {
+  std::unordered_set<const Value*> carrying = {value};
   for (const Node* node : line.graph->nodes()) {
     if (reads_shape_only(node)) continue;
     bool carries = false;

@@ -25,8 +25,8 @@ bool is_product(const Node* node) {
 
 class Finder {
  public:
-  Finder(const StraightLine& line, const Anatomy& anatomy)
-      : line_(line), anatomy_(anatomy), carrying_(depends_on_input(line)), tokens_(sizes(anatomy.tokens.front())[1]) {
+  Finder(const StraightLine& line, const Anatomy& anatomy, const Value* from)
+      : line_(line), anatomy_(anatomy), carrying_(depends_on(line, from)), tokens_(sizes(anatomy.tokens.front())[1]) {
     for (const auto& site : anatomy.blocks) known_.insert(site.node);
     for (const auto& site : anatomy.poolers) known_.insert(site.node);
   }
@@ -133,6 +133,8 @@ class Finder {
 
 }  // namespace
 
-void refuse_unknown_attention(const StraightLine& line, const Anatomy& anatomy) { Finder(line, anatomy).run(); }
+void refuse_unknown_attention(const StraightLine& line, const Anatomy& anatomy, const Value* from) {
+  Finder(line, anatomy, from ? from : line.input()).run();
+}
 
 }  // namespace legrad::graph

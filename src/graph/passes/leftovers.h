@@ -8,6 +8,7 @@ namespace legrad::graph {
 /// product of two tensors that both depend on what is in the images, inside the blocks, or a softmax over tokens that
 /// leads to a product over them. Such is attention in a form that was not recognised (talking heads, weights changed
 /// after the softmax, another function in place of the softmax); a map that leaves it out would be wrong.
-void refuse_unknown_attention(const StraightLine& line, const Anatomy& anatomy);
+/// With a value `from` of the line in place of its input, as `find_anatomy`.
+void refuse_unknown_attention(const StraightLine& line, const Anatomy& anatomy, const Value* from = nullptr);
 
 }  // namespace legrad::graph

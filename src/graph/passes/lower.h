@@ -17,4 +17,8 @@ struct Lowered {
 /// where the model itself fails on the example, and `ModelError` for what cannot be explained.
 Lowered lower(const Source& source, const at::Tensor& input, const StraightenOptions& options);
 
+/// The same of a text tower, for an example of ids [B, N]: its stream begins where they are embedded, and causal
+/// attention has its mask written out.
+Lowered lower_text(const Source& source, const at::Tensor& ids, const StraightenOptions& options);
+
 }  // namespace legrad::graph

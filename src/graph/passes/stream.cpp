@@ -139,11 +139,12 @@ std::string text(const std::vector<int64_t>& sizes) {
   return out.str();
 }
 
-std::vector<Value*> articulation_points(const StraightLine& line, const std::unordered_set<const Value*>& depending) {
+std::vector<Value*> articulation_points(const StraightLine& line, const std::unordered_set<const Value*>& depending,
+                                        const Value* from) {
   std::unordered_map<const Value*, uint64_t> from_input;
   std::unordered_map<const Value*, uint64_t> to_output;
   std::vector<Value*> order;
-  from_input[line.input()] = 1;
+  from_input[from ? from : line.input()] = 1;
   for (Node* node : line.graph->nodes()) {
     uint64_t paths = 0;
     for (const Value* input : node->inputs()) {
@@ -151,7 +152,7 @@ std::vector<Value*> articulation_points(const StraightLine& line, const std::uno
     }
     for (Value* output : node->outputs()) {
       if (depending.count(output) == 0) continue;
-      from_input[output] = paths;
+      from_input.try_emplace(output, paths);
       order.push_back(output);
     }
   }

@@ -9,8 +9,9 @@
 namespace legrad::graph {
 
 /// Tensors that every path from the line's input to its output passes, in the order of the line: the articulation
-/// points of its data flow.
-std::vector<Value*> articulation_points(const StraightLine& line, const std::unordered_set<const Value*>& depending);
+/// points of its data flow. With a value of the line in place of its input, itself is the first of them.
+std::vector<Value*> articulation_points(const StraightLine& line, const std::unordered_set<const Value*>& depending,
+                                        const Value* from = nullptr);
 
 /// The last articulation point before each attention. Throws `ModelError` where there is none.
 std::vector<size_t> places_before(const std::vector<Value*>& points, const std::vector<Node*>& attentions);

@@ -2,7 +2,9 @@
 
 #include <ATen/TensorOperators.h>
 #include <gtest/gtest.h>
+#include <torch/csrc/jit/ir/constants.h>
 
+#include "graph/passes/causal_mask.h"
 #include "graph/passes/decompose_einsum.h"
 #include "graph/passes/fuse_attention.h"
 #include "support/ir.h"
@@ -200,6 +202,35 @@ graph(%x : Tensor):
                       noise({2, 3}));
   EXPECT_TRUE(graph::fuse_attention(line).empty());
   EXPECT_EQ(count(line, "softmax"), 1U);
+}
+
+// --- write_causal_masks
+
+TEST(CausalMasks, AreWrittenOutAndGiveTheSame) {
+  const std::string ir = R"(
+graph(%x : Tensor):
+  %none : NoneType = prim::Constant()
+  %off : float = prim::Constant[value=0.]()
+  %yes : bool = prim::Constant[value=1]()
+  %no : bool = prim::Constant[value=0]()
+  %causal : Tensor = aten::scaled_dot_product_attention(%x, %x, %x, %none, %off, %yes, %none, %no)
+  %plain : Tensor = aten::scaled_dot_product_attention(%causal, %x, %x, %none, %off, %no, %none, %no)
+  %one : int = prim::Constant[value=1]()
+  %end : int = prim::Constant[value=-1]()
+  %y : Tensor = aten::flatten(%plain, %one, %end)
+  return (%y))";
+  const auto x = noise({2, 3, 5, 4});
+  auto line = line_of(ir, x);
+  const auto before = run(line, x);
+  graph::write_causal_masks(line);
+  const auto sites = graph::find_all(*line.graph, "scaled_dot_product_attention");
+  ASSERT_EQ(sites.size(), 2U);
+  for (const auto* site : sites) EXPECT_EQ(graph::number_of(line, site->input(5)).value_or(0), 0);
+  const auto mask = torch::jit::toIValue(sites[0]->input(3)).value();
+  ASSERT_TRUE(mask.isTensor());
+  EXPECT_TRUE(at::equal(mask.toTensor(), at::ones({5, 5}, at::kBool).tril()));
+  EXPECT_FALSE(torch::jit::toIValue(sites[1]->input(3)).value().isTensor());
+  EXPECT_TRUE(close(run(line, x), before));
 }
 
 }  // namespace
