@@ -71,6 +71,7 @@ if (layer) {
   layer.addEventListener("input", show);
   show();
 }
+document.documentElement.dataset.ready = document.querySelectorAll("table.sortable").length;
 )js";
 
 }  // namespace legrad::eval
