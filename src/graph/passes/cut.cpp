@@ -107,6 +107,12 @@ Value* written_sizes(Graph& graph, const Node* node, const std::vector<int64_t>&
   return write.list(list);
 }
 
+// A view to another shape, which only an input with the file's own strides has: in a piece it may have others.
+bool is_view(const Node* node) {
+  return is_aten(node, "view") && node->inputs().size() == 2 &&
+         node->input(1)->type()->kind() == c10::TypeKind::ListType;
+}
+
 Piece copy_piece(const StraightLine& line, const std::vector<Value*>& inputs, const std::vector<Value*>& outputs,
                  const std::string& name) {
   const Seam seam(line, inputs);
@@ -131,7 +137,13 @@ Piece copy_piece(const StraightLine& line, const std::vector<Value*>& inputs, co
       }
       copied.push_back(piece.copies.at(seam.stand_in(node, input)));
     }
-    Node* made = Writer(*piece.graph).copy(node, copied);
+    Node* made = nullptr;
+    if (is_view(node)) {
+      made = Writer(*piece.graph).call("reshape", copied)->node();
+      made->setScope(node->scope());
+    } else {
+      made = Writer(*piece.graph).copy(node, copied);
+    }
     for (size_t i = 0; i < node->outputs().size(); ++i) piece.copies[node->outputs()[i]] = made->outputs()[i];
   }
   return piece;

@@ -41,7 +41,7 @@ class Stream {
       check_shapes(ends);
       steps = steps_of_last_block(ends);
       if (steps == 0) {
-        for (size_t l = 0; l < ends.size(); ++l) ends[l] = before_positions(ends[l], starts_[l]);
+        for (size_t l = 0; l < ends.size(); ++l) ends[l] = before_what_is_between(ends[l], starts_[l]);
         steps = steps_of_last_block(ends);
       }
       if (goes_on_behind(starts_.back() + steps)) steps = 0;
@@ -96,8 +96,9 @@ class Stream {
     return false;
   }
 
-  // Goes back over sums of a value of the stream and something that does not depend on the images.
-  size_t before_positions(size_t end, size_t start) const {
+  // Goes back over what may stand between two blocks: sums of a value of the stream and something that does not depend
+  // on the images, and casts to the type it has.
+  size_t before_what_is_between(size_t end, size_t start) const {
     const auto adds_positions = [&](size_t place) {
       const Node* node = points_[place]->node();
       if (!is_aten(node, "add")) return false;
@@ -105,7 +106,11 @@ class Stream {
       return (node->input(0) == before && depending_.count(node->input(1)) == 0) ||
              (node->input(1) == before && depending_.count(node->input(0)) == 0);
     };
-    while (end > start + 1 && adds_positions(end)) --end;
+    const auto casts_to_its_type = [&](size_t place) {
+      return is_aten(points_[place]->node(), "to") &&
+             line_.facts.at(points_[place]).dtype == line_.facts.at(points_[place - 1]).dtype;
+    };
+    while (end > start + 1 && (adds_positions(end) || casts_to_its_type(end))) --end;
     return end;
   }
 

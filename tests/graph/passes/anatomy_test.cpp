@@ -164,6 +164,22 @@ TEST(FindAnatomy, PositionsBetweenBlocksBelongToTheNext) {
   EXPECT_EQ(anatomy.tokens[3], adds.at(7)->output());
 }
 
+// As norms in float32 leave them, which have the stream go on from what they cast.
+TEST(FindAnatomy, CastsThatChangeNothingBelongToTheNextBlock) {
+  const auto cast = [](const std::string& from, const std::string& to) {
+    return "  %" + to + " : Tensor = aten::to(%" + from + ", %double, %no, %no, %none)\n";
+  };
+  const auto body = "  %double : int = prim::Constant[value=7]()\n  %t : Tensor = aten::neg(%x)\n" + block("t", "u") +
+                    cast("u", "p") + block("p", "v") + cast("v", "q") + block("q", "z");
+  auto line = line_of(model(body), noise({2, 4, 3}));
+  ASSERT_EQ(graph::find_all(*line.graph, "to").size(), 2U);
+  const auto anatomy = graph::find_anatomy(line, {});
+  const auto adds = graph::find_all(*line.graph, "add");
+  ASSERT_EQ(anatomy.tokens.size(), 4U);
+  EXPECT_EQ(anatomy.tokens[2], adds.at(3)->output());
+  EXPECT_EQ(anatomy.tokens[3], adds.at(5)->output());
+}
+
 // A block with two attentions: z + attention(z) + attention(OTHER(z)), and relu of that on top.
 std::string two_attentions(const std::string& from, const std::string& to, const std::string& other = "sigmoid(%q_TO)",
                            const std::string& scale = "none") {

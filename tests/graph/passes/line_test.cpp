@@ -123,6 +123,20 @@ graph(%x : Tensor):
   EXPECT_TRUE(close(program({a, nobody_reads})[0], a.reshape({5, 12})));
 }
 
+// The file's own value may be viewed in another shape; what stands in its place may lie in memory otherwise.
+TEST(Cut, APieceTakesInputsThatLieOtherwiseInMemory) {
+  const auto line = line_of(R"(
+graph(%x : Tensor):
+  %a : Tensor = aten::relu(%x)
+  %sizes : int[] = prim::Constant[value=[2, 12]]()
+  %y : Tensor = aten::view(%a, %sizes)
+  return (%y))",
+                            noise({2, 3, 4}));
+  const auto program = graph::cut(line, {output_of(line, "relu")}, {line.result()}, "piece");
+  const auto a = noise({2, 4, 3}).transpose(1, 2);
+  EXPECT_TRUE(close(program({a, a})[0], a.reshape({2, 12})));
+}
+
 TEST(CutWithMean, TheMeanIsPushedThroughWhatIsLinear) {
   const Tail tail;
   const auto program = graph::cut_with_mean(tail.line, {output_of(tail.line, "relu"), tail.line.input()},
