@@ -1,7 +1,7 @@
 #pragma once
 
-/// Which method's maps tell the truth about a model: data sets whose answers are known, metrics, controls, and tables of
-/// them with their errors. Link `legrad::eval` (which links `legrad::image`); docs/evaluation.md says what is measured.
+/// Which method's maps tell the truth about a model: data sets whose answers are known, metrics, controls, and tables
+/// of them with errors. Link `legrad::eval` (which links `legrad::image`); docs/evaluation.md says what is measured.
 ///
 ///     auto data = legrad::eval::open_data_set("examples/scenes", "coco");
 ///     const legrad::eval::Evaluation evaluation(

@@ -1,6 +1,6 @@
-// What an evaluation reads of others' data sets. The first byte says which: 'c' COCO's instances.json, 'o' the CSV files
-// of Open Images, 'f' the JSON files of FunnyBirds (two files each, a zero byte between them), 'p' a mask as PNG, 'r' the
-// header and the rows of such a mask, which are packed here: a fuzzer seldom guesses a checksum.
+// What an evaluation reads of others' data sets. The first byte says which: 'c' COCO's instances.json, 'o' the CSV
+// files of Open Images, 'f' the JSON files of FunnyBirds (two files each, a zero byte between them), 'p' a mask as PNG,
+// 'r' the header and the rows of such a mask, which are packed here: a fuzzer seldom guesses a checksum.
 
 #include <ATen/core/Tensor.h>
 #include <legrad/eval/data_set.h>
