@@ -1,4 +1,4 @@
-# Install rules and the package config: find_package(legrad CONFIG [COMPONENTS image text]). Two install components:
+# Install rules and the package config: find_package(legrad CONFIG [COMPONENTS image text eval]). Two install components:
 # `development` (libraries, headers, package config) and `programs`.
 include(CMakePackageConfigHelpers)
 
@@ -12,13 +12,15 @@ install(EXPORT legradTargets NAMESPACE legrad:: DESTINATION ${config_folder} COM
 if(LEGRAD_WITH_OPENCV)
   install(TARGETS legrad_image EXPORT legradImageTargets COMPONENT development)
   install(EXPORT legradImageTargets NAMESPACE legrad:: DESTINATION ${config_folder} COMPONENT development)
+  install(TARGETS legrad_eval EXPORT legradEvalTargets COMPONENT development)
+  install(EXPORT legradEvalTargets NAMESPACE legrad:: DESTINATION ${config_folder} COMPONENT development)
 endif()
 if(LEGRAD_WITH_ICU)
   install(TARGETS legrad_text EXPORT legradTextTargets COMPONENT development)
   install(EXPORT legradTextTargets NAMESPACE legrad:: DESTINATION ${config_folder} COMPONENT development)
 endif()
 if(NOT LEGRAD_WITH_OPENCV)
-  set(without_image REGEX "/legrad/image(\\.h|/)" EXCLUDE)
+  set(without_image REGEX "/legrad/(image|eval)(\\.h|/)" EXCLUDE)
 endif()
 if(NOT LEGRAD_WITH_ICU)
   set(without_text REGEX "/legrad/text(\\.h|/)" EXCLUDE)

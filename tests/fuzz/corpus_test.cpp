@@ -31,7 +31,8 @@ TEST_P(CorpusTest, IsReadOrRefused) {
 
 INSTANTIATE_TEST_SUITE_P(Targets, CorpusTest,
                          testing::Values(Target{"archive", legrad::fuzz::archive}, Target{"array", legrad::fuzz::array},
-                                         Target{"code", legrad::fuzz::code}, Target{"manifest", legrad::fuzz::manifest},
+                                         Target{"code", legrad::fuzz::code}, Target{"data", legrad::fuzz::data},
+                                         Target{"manifest", legrad::fuzz::manifest},
                                          Target{"pickle", legrad::fuzz::pickle},
                                          Target{"picture", legrad::fuzz::picture},
                                          Target{"program", legrad::fuzz::program}, Target{"spec", legrad::fuzz::spec}),

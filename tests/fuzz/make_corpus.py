@@ -119,6 +119,34 @@ def manifests():
     yield "bundled", (TESTS.parent / "models" / "emoji-vit" / "manifest.json").read_bytes()[:4000]
 
 
+def data():
+    def coco(*segmentations):
+        return b"c" + json.dumps({
+            "images": [{"id": 1, "file_name": "a.png", "height": 4, "width": 3}],
+            "annotations": [{"id": 10 + i, "image_id": 1, "category_id": 1 + i % 2, "segmentation": segmentation}
+                            for i, segmentation in enumerate(segmentations)],
+            "categories": [{"id": 1, "name": "cat"}, {"id": 2, "name": "dog"}]}).encode()
+
+    def header(depth, colours, width=3, height=2):
+        return struct.pack(">IIBBBBB", width, height, depth, colours, 0, 0, 0)
+
+    points = (b"ImageId,X,Y,Label,EstimatedYesNo\n0000000000000001,0.5,0.25,/m/1,yes\n00000000000000aa,1,0,/m/2,no\r\n"
+              b"0000000000000001,0,1,/m/1,unsure\n0000000000000001,0.1,0.9,/m/2,no")
+    birds = json.dumps([{"class_idx": 0, "parts": {part: 0 for part in ("beak", "eye", "foot", "tail", "wing")}}]).encode()
+    yield "coco_polygons", coco([[0, 0, 2, 0, 2.5, 3.5, 0, 3]], [[-1, -1, 9, 1, 1, 9], [1, 1, 2, 1, 2, 2]])
+    yield "coco_runs", coco({"size": [4, 3], "counts": [2, 4, 6]}, {"size": [4, 3], "counts": [0, 12]})
+    yield "coco_text", coco({"size": [4, 3], "counts": "246"}, {"size": [4, 3], "counts": "1111O1L8"})
+    yield "open_images", b"o" + points + b'\0LabelName,DisplayName\n/m/1,Cat\n/m/2,"Dress, ""formal"""\n'
+    yield "funny_birds", b"f" + birds + b"\0" + json.dumps(
+        [{"class_idx": 0, "bg_objects": "1,2,"}, {"class_idx": 0, "bg_objects": ""}]).encode()
+    for file in sorted((TESTS / "data" / "eval" / "png").glob("*.png")):
+        yield "png_" + file.stem, b"p" + file.read_bytes()
+    yield "rows_grey1", b"r" + header(1, 0) + b"\0\xa0\1\x40"
+    yield "rows_palette4", b"r" + header(4, 3) + b"\2\x12\x30\4\x45\x60"
+    yield "rows_rgb", b"r" + header(8, 2) + (b"\3" + bytes(range(9))) * 2
+    yield "rows_rgba", b"r" + header(8, 6) + (b"\4" + bytes(range(12))) * 2
+
+
 def codes():
     for name in ("accepted", "loops_nested", "state_writes_a_file", "foreign_operator"):
         for record, content in records(name).items():
@@ -213,7 +241,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=pathlib.Path, default=TESTS / "fuzz" / "corpus")
     out = parser.parse_args().out
-    targets = {"archive": archives, "array": arrays, "code": codes, "manifest": manifests, "pickle": pickles, "picture": pictures,
+    targets = {"archive": archives, "array": arrays, "code": codes, "data": data, "manifest": manifests, "pickle": pickles, "picture": pictures,
                "program": programs, "spec": specs}
     for target, inputs in targets.items():
         folder = out / target

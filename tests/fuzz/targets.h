@@ -9,6 +9,7 @@ namespace legrad::fuzz {
 void archive(std::string_view input);
 void array(std::string_view input);
 void code(std::string_view input);
+void data(std::string_view input);
 void manifest(std::string_view input);
 void pickle(std::string_view input);
 void picture(std::string_view input);

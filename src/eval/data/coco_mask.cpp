@@ -22,10 +22,9 @@ struct Place {
   int64_t y = 0;
 };
 
-Place on_fine_grid(double x, double y) {
-  constexpr double kFar = 1 << 22;  // pixels
-  if (!(std::abs(x) <= kFar && std::abs(y) <= kFar)) {
-    throw InputError("a polygon has a corner far outside of any picture");
+Place on_fine_grid(double x, double y, double farthest) {
+  if (!(std::abs(x) <= farthest && std::abs(y) <= farthest)) {
+    throw InputError("a polygon has a corner far outside of the picture");
   }
   return {static_cast<int64_t>(kFine * x + 0.5), static_cast<int64_t>(kFine * y + 0.5)};
 }
@@ -111,7 +110,9 @@ void add_polygon(std::span<const double> corners, const at::Tensor& columns) {
   const int64_t height = columns.size(1);
   std::vector<Place> places;
   places.reserve(corners.size() / 2 + 1);
-  for (size_t i = 0; i < corners.size(); i += 2) places.push_back(on_fine_grid(corners[i], corners[i + 1]));
+  // In proportion to the picture: a few letters of a file shall not stand for millions of points to draw.
+  const auto farthest = static_cast<double>(1000 + 4 * std::max(width, height));
+  for (size_t i = 0; i < corners.size(); i += 2) places.push_back(on_fine_grid(corners[i], corners[i + 1], farthest));
   places.push_back(places.front());
 
   constexpr int64_t kMaxSteps = int64_t{1} << 28;

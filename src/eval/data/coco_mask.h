@@ -19,7 +19,8 @@ void add_segmentation(const nlohmann::json& segmentation, const at::Tensor& colu
 /// Adds the inside of a polygon with the corners (x0, y0), (x1, y1), ... in pixels, where (0, 0) is the upper left
 /// corner of the picture. Its edges are drawn on a grid five times as fine, a point for each step along an edge's longer
 /// axis; a column of pixels is inside from where the edges cross its centre line, an odd number of times, downwards. So
-/// COCO's own tools (rleFrPoly) draw them, pixel by pixel.
+/// COCO's own tools (rleFrPoly) draw them, pixel by pixel. Corners may lie outside of the picture, by no more than 1000
+/// pixels and four times its longer side.
 void add_polygon(std::span<const double> corners, const at::Tensor& columns);
 
 /// Adds runs of pixels, in turns out of the mask and in it, the first one out of it. They must make up all pixels.

@@ -71,6 +71,8 @@ Header header_in(std::string_view chunk) {
 
 /// The inside of zlib's stream, which must be as long as the header says.
 std::vector<uint8_t> inflated(const std::string& packed, size_t size) {
+  constexpr size_t kMostPerByte = 1032;  // what deflate can make of a byte: no memory for a header that says more
+  if (size / kMostPerByte > packed.size()) fail_damaged();
   std::vector<uint8_t> bytes(size);
   uLongf length = size;
   const int result = uncompress(bytes.data(), &length, reinterpret_cast<const Bytef*>(packed.data()), packed.size());

@@ -100,8 +100,11 @@ TEST(CocoMask, RefusesWhatIsNoMask) {
   EXPECT_TRUE(contains(refusal({{1, 2, 1e30, 4, 5, 3}}), "far outside"));
   const double nan = std::numeric_limits<double>::quiet_NaN();
   EXPECT_TRUE(contains(refusal({{1, 2, nan, 4, 5, 3}}), "far outside"));
+  EXPECT_TRUE(contains(refusal({{1, 2, 3, -1021, 5, 3}}), "far outside"));
+  const json not_so_far = json::array({json::array({1, 2, 3, -1020, 5, 3})});
+  EXPECT_NO_THROW(add_segmentation(not_so_far, empty_mask({4, 5})));
   json long_way = json::array();
-  for (int i = 0; i < 1000; ++i) long_way.insert(long_way.end(), {i % 2 * 4'000'000, i});
+  for (int i = 0; i < 60'000; ++i) long_way.insert(long_way.end(), {i % 2 * 1000, i % 3});
   EXPECT_TRUE(contains(refusal(json::array({long_way})), "longer than any picture"));
 }
 

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <legrad/error.h>
 #include <legrad/npy.h>
+#include <sys/resource.h>
+#include <zlib.h>
 
 #include <filesystem>
 #include <string>
@@ -47,6 +49,44 @@ TEST(PngSamples, SaysWhatItDoesNotRead) {
   const auto file = folder.write("a.png", "GIF89a");
   EXPECT_TRUE(contains(message_of<InputError>([&] { read_png_samples(file); }), "it is no PNG file"));
   EXPECT_TRUE(contains(message_of<InputError>([&] { read_png_samples(folder / "b.png"); }), "b.png"));
+}
+
+std::string u32(size_t value) {
+  std::string bytes;
+  for (const int shift : {24, 16, 8, 0}) bytes += static_cast<char>(value >> shift & 0xffU);
+  return bytes;
+}
+
+std::string chunk(const std::string& type, const std::string& content) {
+  const std::string checked = type + content;
+  return u32(content.size()) + checked +
+         u32(crc32_z(0, reinterpret_cast<const Bytef*>(checked.data()), checked.size()));
+}
+
+/// A PNG of 8 bits whose header says a size and a type of colours, and whose pixels are packed zeros.
+std::string png_of_zeros(size_t side, char colours, size_t bytes) {
+  const std::string zeros(bytes, '\0');
+  std::string packed(compressBound(bytes), '\0');
+  uLongf size = packed.size();
+  compress2(reinterpret_cast<Bytef*>(packed.data()), &size, reinterpret_cast<const Bytef*>(zeros.data()), bytes, 9);
+  const std::string header = u32(side) + u32(side) + std::string{8, colours, 0, 0, 0};
+  return "\x89PNG\r\n\x1a\n" + chunk("IHDR", header) + chunk("IDAT", packed.substr(0, size)) + chunk("IEND", "");
+}
+
+TEST(PngSamples, TakesNoMemoryForPixelsThatItsBytesCannotHold) {
+  const auto most_memory = [] {  // kB
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_maxrss;
+  };
+  const testing::TemporaryFolder folder;
+  constexpr size_t kSide = 3000;  // as small as deflate makes them
+  const auto large = folder.write("large.png", png_of_zeros(kSide, 0, kSide * (kSide + 1)));
+  EXPECT_EQ(read_png_samples(large).samples.numel(), kSide * kSide);
+  const auto file = folder.write("small.png", png_of_zeros(11'000, 6, 1000));
+  const auto before = most_memory();
+  EXPECT_TRUE(contains(message_of<InputError>([&] { read_png_samples(file); }), "small.png"));
+  EXPECT_LT(most_memory() - before, 100'000);
 }
 
 }  // namespace
