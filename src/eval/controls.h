@@ -21,8 +21,8 @@ struct Control {
   std::function<at::Tensor(const Case&, PatchGrid, const std::vector<int64_t>& classes)> maps;
 };
 
-/// "random": a number in [0, 1) for each patch, from the picture's seed and the class. "centred_blob": a Gaussian in the
-/// middle, whose standard deviation is a quarter of the side. "mask": the object itself, zero where the data knows
+/// "random": a number in [0, 1) for each patch, from the picture's seed and the class. "centred_blob": a Gaussian in
+/// the middle, whose standard deviation is a quarter of the side. "mask": the object itself, zero where the data knows
 /// none.
 const std::vector<Control>& controls();
 

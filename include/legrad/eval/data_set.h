@@ -42,8 +42,8 @@ struct DataOptions {
 /// The layouts that can be read: "coco", "folders", "masks", "openimages", "funnybirds", "scenes".
 const std::vector<std::string>& data_formats();
 
-/// Opens a data set. Throws `InputError` for an unknown format (the known ones are listed), and for what is not laid out
-/// as the format says: the message names the file that is missing or wrong.
+/// Opens a data set. Throws `InputError` for an unknown format (the known ones are listed), and for what is not laid
+/// out as the format says: the message names the file that is missing or wrong.
 std::unique_ptr<DataSet> open_data_set(const std::filesystem::path& path, const std::string& format,
                                        const DataOptions& options = {});
 

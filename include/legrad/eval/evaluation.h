@@ -30,7 +30,8 @@ struct Subject {
   bool control = false;
 };
 
-/// What LeGrad sees in every block of a picture: of the right class where there is one, else of the one that scores best.
+/// What LeGrad sees in every block of a picture: of the right class where there is one, else of the one that scores
+/// best.
 struct Layers {
   std::string asked;                ///< that class
   std::vector<double> share = {};   ///< [L] each block's share of the positive gradient (LeGrad's supplement, §10)

@@ -18,8 +18,8 @@ struct HotWord {
 
 /// Draws words one behind another on white, each on the colour that an overlay of this style gives its heat, in lines
 /// of `width` pixels at most; a word that is wider leaves the picture. Text of any script is drawn with the fonts of
-/// the machine. Returns RGB bytes [H, W, 3], W being `width`. Throws `InputError` for no word, a width below 64 or above
-/// 16384, a figure of more than 2^27 pixels, and a machine without a font.
+/// the machine. Returns RGB bytes [H, W, 3], W being `width`. Throws `InputError` for no word, a width below 64 or
+/// above 16384, a figure of more than 2^27 pixels, and a machine without a font.
 at::Tensor draw_words(const std::vector<HotWord>& words, int64_t width = 640, const OverlayStyle& style = {});
 
 }  // namespace legrad

@@ -18,8 +18,8 @@ struct WordsLegradOptions {
 ///   s^l = cos(readout(Z^l), c),   map_j = 1/L Σ_l  1/(h·N) Σ_{h,i} relu(∂s^l / ∂A^l_{h,i,j})
 ///
 /// with c the image's embedding and readout the tower's own: the final norm, the token that is read (CLIP's end token,
-/// SigLIP's last) and the projection, at that token's place in Z^l. Where a mask holds A at 0, as for the tokens behind,
-/// it counts 0.
+/// SigLIP's last) and the projection, at that token's place in Z^l. Where a mask holds A at 0, as for the tokens
+/// behind, it counts 0.
 ///
 /// `ids` are integers [K, N], `images` [K, d], or [1, d] for all texts. Returns raw scores of tokens [K, N], >= 0, in
 /// float32 (float64 for a float64 tower), on its device; special tokens and padding are among them. Throws as

@@ -49,8 +49,8 @@ maps, a blob in the middle, the objects' masks, and each method on the same mode
 number comes with its standard error over pictures; where a metric cannot tell the methods from random maps, it ranks
 nothing, and says so.
 
-Writes into --out: results.json, results.csv, results.md, report.html with pictures, and pictures.jsonl, what was counted
-in each picture, from which --resume goes on.
+Writes into --out: results.json, results.csv, results.md, report.html with pictures, and pictures.jsonl, what was
+counted in each picture, from which --resume goes on.
 
 Examples:
   The bundled model on the scenes beside it:

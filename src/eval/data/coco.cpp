@@ -1,6 +1,6 @@
 // Masks as COCO has them: a folder with instances.json beside its pictures, or that file itself. Polygons, run lengths
-// and run lengths as text are read; a class's mask is the union of its objects, crowds too, and the classes that have an
-// object are those that are right for the picture.
+// and run lengths as text are read; a class's mask is the union of its objects, crowds too, and the classes that have
+// an object are those that are right for the picture.
 //
 // The file is read once to find where what stands (`CocoIndex`: 16 bytes a picture, 32 an annotation), and a picture's
 // part of it again when the picture's turn comes.

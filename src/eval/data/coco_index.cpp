@@ -44,8 +44,8 @@ class ByteStream {
   size_t at_ = 0;
 };
 
-/// The stream as the parser wants it. Copies share the stream, so that it tells how far the parser got: to the last byte
-/// of what it speaks of, as the brackets of JSON end by themselves.
+/// The stream as the parser wants it. Copies share the stream, so that it tells how far the parser got: to the last
+/// byte of what it speaks of, as the brackets of JSON end by themselves.
 class ByteIterator {
  public:
   using iterator_category = std::input_iterator_tag;

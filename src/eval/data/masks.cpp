@@ -7,8 +7,8 @@
 // There is a picture for each mask, in the order of the masks' names; pictures without one are passed over. Numbers of
 // classes are a pixel's index into the palette, or its grey, with 255 for pixels that are not labelled (PASCAL VOC); or
 // R + 256 G of an RGB mask, with 1000 for those (ImageNet-S: Gao et al. 2022, arXiv 2106.03149). Number 0 is what is of
-// no class, so that line 1 of classes.txt, "background", is none. The classes that have a pixel are those that are right
-// for the picture. Kept in memory: the names of the files of the folder that is being read.
+// no class, so that line 1 of classes.txt, "background", is none. The classes that have a pixel are those that are
+// right for the picture. Kept in memory: the names of the files of the folder that is being read.
 #include <ATen/ATen.h>
 #include <legrad/error.h>
 

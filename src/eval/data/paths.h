@@ -8,9 +8,9 @@
 
 namespace legrad::eval::data {
 
-/// A file that annotations name, in the folder they speak of. A name that leads out of it, as "../a.png" or "/a.png", is
-/// refused with an `InputError`: annotations from elsewhere shall not make us read other files. Links are followed, as
-/// data is often kept elsewhere.
+/// A file that annotations name, in the folder they speak of. A name that leads out of it, as "../a.png" or "/a.png",
+/// is refused with an `InputError`: annotations from elsewhere shall not make us read other files. Links are followed,
+/// as data is often kept elsewhere.
 std::filesystem::path path_in(const std::filesystem::path& folder, const std::string& name);
 
 /// Whether a file's ending, in any case, is that of a picture: png, jpg, jpeg, webp, bmp, tif or tiff.

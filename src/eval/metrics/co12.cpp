@@ -22,8 +22,8 @@ using funnybirds::Importance;
 using funnybirds::Parts;
 using funnybirds::Single;
 
-/// A map [rows, columns] in a picture's size, as an explanation [1, H, W] of one channel: each pixel is given what is at
-/// floor(i * rows / H), floor(j * columns / W).
+/// A map [rows, columns] in a picture's size, as an explanation [1, H, W] of one channel: each pixel is given what is
+/// at floor(i * rows / H), floor(j * columns / W).
 at::Tensor enlarged(const at::Tensor& map, int64_t height, int64_t width) {
   const auto sources = [](int64_t from, int64_t to) { return at::arange(to, at::kLong).mul(from).div(to, "floor"); };
   return map.to(at::kCPU)

@@ -326,7 +326,8 @@ TEST_F(BrokenBirds, AreToldByTheirFile) {
   EXPECT_EQ(data->next()->id, "test/0/000001.png");
 }
 
-/// Values of the published protocols' own code, where the environment names a folder of genuine FunnyBirds that has them.
+/// Values of the published protocols' own code, where the environment names a folder of genuine FunnyBirds that has
+/// them.
 std::vector<fs::path> genuine() {
   const char* folder = std::getenv("LEGRAD_FUNNYBIRDS");
   return folder != nullptr ? std::vector<fs::path>{folder} : std::vector<fs::path>{};
