@@ -16,6 +16,9 @@ NEGATIVE = "perturbation_negative_{}_from_0"
 POSITIVE = "perturbation_positive_{}_from_0"
 LAST = "legrad/layers=-1"
 
+# What follows this line in OUT.md stays.
+KEPT = "<!-- From here on written by hand. -->"
+
 # The paper's figures (Bousselham et al., arXiv 2404.03214, supplement), by our names of methods and metrics.
 # Perturbation: 100 times the area; p-mIoU, which no metric of ours on scenes stands for, is left out.
 FOUR = [NEGATIVE.format("predicted"), NEGATIVE.format("target"), POSITIVE.format("predicted"), POSITIVE.format("target")]
@@ -171,6 +174,8 @@ def main() -> int:
         file = measured / name / "results.json"
         if file.exists():
             lines += table(name, json.loads(file.read_text(encoding="utf-8")))
+    if out.exists() and KEPT in (before := out.read_text(encoding="utf-8")):
+        lines += [KEPT + before.split(KEPT, 1)[1].rstrip()]
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
     print(out)
