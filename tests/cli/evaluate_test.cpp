@@ -1,3 +1,5 @@
+#include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "io/read_file.h"
@@ -71,6 +73,16 @@ TEST_F(Evaluate, RefusesBeforeAnythingIsWritten) {
   refuses({"evaluate", "--model", kModel, "--data", kScenes, "--format", "coco", "--methods", "rollout", "--per-layer",
            "--out", path("results")},
           "add legrad");
+}
+
+TEST_F(Evaluate, SaysSoWhereNothingCouldBeMeasured) {
+  const auto data = folder_ / "cats";
+  std::filesystem::create_directories(data / "cat");
+  std::ofstream(data / "cat/one.png") << "no picture";
+  const Ran ran = runs(evaluate_of(data.string(), "folders", path("results"), {"--metrics", "sparseness"}));
+  EXPECT_EQ(ran.code, 2);
+  EXPECT_TRUE(testing::contains(ran.err, "no picture could be measured, the first as"));
+  EXPECT_TRUE(testing::contains(ran.err, "one.png"));
 }
 
 TEST_F(Evaluate, ListsItsMetrics) {

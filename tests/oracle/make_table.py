@@ -3,6 +3,8 @@
 
     LEGRAD_FIXTURES=build/matrix build/bin/fixture_test --gtest_output=json:build/matrix.json
     python tests/oracle/make_table.py build/matrix build/matrix.json docs/models.md
+
+A run in several shards has a report for each: they stand between the folder and the table.
 """
 
 import importlib.metadata
@@ -35,10 +37,10 @@ def as_written(text):
         return text
 
 
-def results(report):
+def results(reports):
     """Failures (first lines) and properties by fixture."""
     found = {}
-    for suite in report["testsuites"]:
+    for suite in (suite for report in reports for suite in report["testsuites"]):
         for test in suite["testsuite"]:
             if "value_param" not in test:
                 continue
@@ -66,8 +68,9 @@ def cells(name, fixture, result):
             outcome]
 
 
-def main(folder, report, out):
-    found = results(json.loads(pathlib.Path(report).read_text()))
+def main(folder, *reports_and_out):
+    *reports, out = reports_and_out
+    found = results(json.loads(pathlib.Path(report).read_text()) for report in reports)
     lines = ["| model | home | file | attention | blocks | readout | rows | prefix | error |", "|" + "---|" * 9]
     failed = []
     for path in sorted(pathlib.Path(folder).glob("*/fixture.json")):

@@ -158,6 +158,11 @@ void evaluate(EvaluateOptions options) {
     options.run.progress = [&](const eval::Progress& progress) { status.show(progress_text(progress)); };
     eval::run(*evaluation, *data, options.run);
     table = eval::tabulate(*evaluation, out);
+    if (table.pictures == 0) {
+      throw InputError("no picture could be measured" + (table.left_out.empty()
+                                                             ? std::string("; the data has none")
+                                                             : ", the first as " + table.left_out.front().second));
+    }
     const auto again = eval::open_data_set(options.data, options.format, {.label_map = options.label_map});
     pictures = eval::gallery(*evaluation, *again, kPicturesShown);
   }
