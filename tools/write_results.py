@@ -69,7 +69,9 @@ TABLES = {
         "chefer_cam": [0.91, 0.92, 0.89, 0.90, 0.74, 0.95],
         "legrad": [0.90, 0.83, 0.92, 1.0, 0.77, 0.97],
     }, "ViT-B/16 on FunnyBirds"),
+    "classifier": ("Where every method points, on a classifier", [], 1, {}, ""),
     "clip": ("Where every method points, on a CLIP", [], 1, {}, ""),
+    "siglip": ("Where every method points, on a SigLIP", [], 1, {}, ""),
 }
 
 SHORT = {
