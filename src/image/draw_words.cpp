@@ -12,8 +12,10 @@
 namespace legrad {
 namespace {
 
-constexpr int kInk = 30;  // grey level of the letters
-const image::Font kFont = {.height = 16, .bold = false, .colour = {kInk, kInk, kInk}};
+constexpr double kDark = 30;  // grey levels of letters on light and on dark colours
+constexpr double kLight = 255;
+constexpr double kBetween = 110;  // a colour's luma, below which it is dark
+const image::Font kFont = {.height = 16, .bold = false, .colour = cv::Scalar::all(kDark)};
 constexpr int kPadding = 8;  // around a word, inside its colour
 constexpr int kGap = 6;      // between words, and around all of them
 constexpr int kRow = 16 + 2 * kPadding;
@@ -32,6 +34,14 @@ std::vector<cv::Rect> places(const std::vector<HotWord>& words, int width) {
     x += wide + kGap;
   }
   return all;
+}
+
+/// Letters that can be read on a colour, RGB.
+image::Font font_on(const cv::Vec3b& colour) {
+  const double luma = 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2];  // ITU-R BT.601
+  image::Font font = kFont;
+  font.colour = cv::Scalar::all(luma < kBetween ? kLight : kDark);
+  return font;
 }
 
 }  // namespace
@@ -54,7 +64,8 @@ at::Tensor draw_words(const std::vector<HotWord>& words, int64_t width, const Ov
   cv::Mat canvas(static_cast<int>(height), static_cast<int>(width), CV_8UC3, picture.data_ptr());
   for (size_t i = 0; i < words.size(); ++i) {
     const auto& box = boxes[i];
-    image::put_text(canvas, words[i].text, {box.x + kPadding, box.y + kPadding + kFont.height}, kFont);
+    const auto font = font_on(canvas.at<cv::Vec3b>(box.tl()));
+    image::put_text(canvas, words[i].text, {box.x + kPadding, box.y + kPadding + kFont.height}, font);
   }
   return picture;
 }

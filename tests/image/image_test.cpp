@@ -487,6 +487,16 @@ TEST(DrawWords, LeavesWhatIsColdWhiteByDefault) {
   EXPECT_LT(drawn.min().item<int64_t>(), 80) << "the letters are dark";
 }
 
+TEST(DrawWords, LettersAreLightOnDarkColours) {
+  const auto lightest = [](float heat) {  // inside the word's box, where letters are
+    const at::Tensor box = draw_words({{"word", heat}}, 200, {.blend = Blend::kConstant, .alpha = 1});
+    return box.narrow(0, 8, 28).narrow(1, 8, 40).amin(-1).max().item<int64_t>();
+  };
+  EXPECT_GT(lightest(0), 240) << "on dark blue";
+  EXPECT_GT(lightest(1), 240) << "on dark red";
+  EXPECT_LT(lightest(0.5), 200) << "on light green";
+}
+
 TEST(DrawWords, GoesOnInANewLine) {
   const std::vector<HotWord> words(12, {"elephant", 0.5});
   EXPECT_GT(draw_words(words, 200).size(0), 3 * draw_words(words, 2000).size(0));
