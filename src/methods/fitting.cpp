@@ -28,6 +28,7 @@ bool has_meaning(const ChosenMethod& chosen, const Vit& vit) {
 
 std::vector<Method> methods_of(std::vector<ChosenMethod> chosen) {
   std::vector<Method> methods;
+  methods.reserve(chosen.size());
   for (auto& each : chosen) methods.push_back(std::move(each.method));
   return methods;
 }

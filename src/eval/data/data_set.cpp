@@ -30,6 +30,7 @@ constexpr std::array kFormats = {
 const std::vector<std::string>& data_formats() {
   static const std::vector<std::string> names = [] {
     std::vector<std::string> all;
+    all.reserve(kFormats.size());
     for (const Format& format : kFormats) all.emplace_back(format.name);
     return all;
   }();
