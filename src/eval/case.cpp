@@ -8,15 +8,14 @@
 
 #include <algorithm>
 
+#include "image/per_channel.h"
+#include "io/split_mix.h"
+
 namespace legrad::eval {
 namespace {
 
 // Re-runs go through the model so many at a time: more do not make a CPU faster, and take memory.
 constexpr int64_t kBatch = 18;
-
-at::Tensor per_channel(const std::array<double, 3>& values) {
-  return at::tensor(at::ArrayRef<double>(values), at::kFloat).view({1, 3, 1, 1});
-}
 
 at::Tensor run_in_batches(const Vit& vit, const Classes& classes, const at::Tensor& images) {
   std::vector<at::Tensor> scores;
@@ -34,20 +33,12 @@ int64_t question_of(Case& made, int64_t index, const std::string& name) {
 }  // namespace
 
 uint64_t seed_of(const std::string& text, uint64_t seed) {
-  uint64_t z = 0xcbf29ce484222325U ^ (seed * 0x9e3779b97f4a7c15U);
-  for (const char c : text) z = (z ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9U;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebU;
-  return z ^ (z >> 31);
+  uint64_t hash = 0xcbf29ce484222325U ^ (seed * io::kSplitMixStep);
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
+  return io::split_mixed(hash);
 }
 
-std::optional<int64_t> CaseMaker::find(const std::string& name) {
-  const auto index = classes_.find(name);
-  if (!index) unknown_.insert(name);
-  return index;
-}
-
-void CaseMaker::ask_regions(const Sample& sample, const at::Tensor& picture, Case& made) {
+void CaseMaker::ask_regions(const Sample& sample, const at::Tensor& picture, Case& made) const {
   const ImageSize size = explainer_.vit().structure().image->size;
   const Preprocessing& preprocessing = explainer_.bundle().preprocessing;
   const auto seen = [&](const at::Tensor& mask, const std::string& of) {
@@ -58,7 +49,7 @@ void CaseMaker::ask_regions(const Sample& sample, const at::Tensor& picture, Cas
     return on_input(mask, size, preprocessing);
   };
   for (const Region& region : sample.regions) {
-    const auto index = find(region.name);
+    const auto index = classes_.find(region.name);
     if (!index) continue;
     Question& question = made.questions[static_cast<size_t>(question_of(made, *index, region.name))];
     question.region = &region;
@@ -69,14 +60,14 @@ void CaseMaker::ask_regions(const Sample& sample, const at::Tensor& picture, Cas
   if (sample.unlabelled.defined()) made.unlabelled = seen(sample.unlabelled, "what is unlabelled in it");
 }
 
-Case CaseMaker::make(const Sample& sample, const at::Tensor& picture) {
+Case CaseMaker::make(const Sample& sample, const at::Tensor& picture) const {
   const ImageSize size = explainer_.vit().structure().image->size;
   const Preprocessing& preprocessing = explainer_.bundle().preprocessing;
   Case made;
   made.sample = &sample;
   made.seed = seed_of(sample.id, seed_);
   made.input = preprocess(picture, explainer_);
-  made.zero = -per_channel(preprocessing.mean) / per_channel(preprocessing.std);
+  made.zero = -image::per_channel(preprocessing.mean) / image::per_channel(preprocessing.std);
   made.mean = made.input.mean({2, 3}, /*keepdim=*/true);
   made.run = [this](const at::Tensor& images) { return run_in_batches(explainer_.vit(), classes_, images); };
   made.read = [this](const std::filesystem::path& file) { return preprocess(read_image(file), explainer_); };
@@ -87,7 +78,7 @@ Case CaseMaker::make(const Sample& sample, const at::Tensor& picture) {
 
   const auto scores = made.scores.accessor<double, 1>();
   for (const std::string& name : sample.labels) {
-    if (const auto index = find(name)) made.labels.push_back(*index);
+    if (const auto index = classes_.find(name)) made.labels.push_back(*index);
   }
   if (!made.labels.empty()) {
     const int64_t best = *std::ranges::max_element(made.labels, {}, [&](int64_t index) { return scores[index]; });

@@ -5,15 +5,13 @@
 #include <legrad/npy.h>
 
 #include <algorithm>
-#include <charconv>
 
+#include "explainer/embeddings.h"
 #include "io/nearest_names.h"
+#include "io/words.h"
 
 namespace legrad::eval {
 namespace {
-
-// What similarities are multiplied by where the bundle does not say: CLIP's, which its training bounds at 100.
-constexpr double kUsualScale = 100;
 
 std::string plain(std::string name) {
   name = io::lower_case(std::move(name));
@@ -48,10 +46,8 @@ std::optional<int64_t> Classes::find(const std::string& name) const {
   auto found = std::ranges::find(labels, name);
   if (found == labels.end()) found = std::ranges::find(labels, plain(name), plain);
   if (found != labels.end()) return found - labels.begin();
-  int64_t index = -1;
-  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), index);
-  if (error != std::errc() || end != name.data() + name.size() || index < 0 || index >= count_) return std::nullopt;
-  return index;
+  const auto index = io::number<int64_t>(name);
+  return index && *index >= 0 && *index < count_ ? index : std::nullopt;
 }
 
 std::string Classes::name(int64_t index) const {
@@ -71,7 +67,7 @@ NamedTargets Classes::targets(const Explainer& explainer, const std::vector<int6
 at::Tensor Classes::scores(const at::Tensor& output) const {
   const at::Tensor values = output.to(at::kCPU, at::kDouble);
   if (!embeddings_.defined()) return values;
-  return all_.scores(values) * bundle_.scale.value_or(kUsualScale) + bundle_.bias;
+  return all_.scores(values) * bundle_.scale.value_or(explainer::kUsualScale) + bundle_.bias;
 }
 
 }  // namespace legrad::eval

@@ -6,12 +6,12 @@
 #include <legrad/heatmap.h>
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "eval/case.h"
 #include "eval/choose.h"
 #include "eval/controls.h"
+#include "image/per_channel.h"
 #include "io/words.h"
 
 namespace legrad::eval {
@@ -59,11 +59,8 @@ std::string specs_of(const std::vector<ChosenMethod>& methods) {
 
 /// A model's input [1, 3, H, W] as bytes [H, W, 3] again.
 at::Tensor as_picture(const at::Tensor& input, const Preprocessing& preprocessing) {
-  const auto per_channel = [](const std::array<double, 3>& values) {
-    return at::tensor(at::ArrayRef<double>(values), at::kFloat).view({3, 1, 1});
-  };
-  const at::Tensor pixels = input[0] * per_channel(preprocessing.std) + per_channel(preprocessing.mean);
-  return pixels.clamp(0, 1).mul(255).round().to(at::kByte).permute({1, 2, 0}).contiguous();
+  const at::Tensor pixels = input * image::per_channel(preprocessing.std) + image::per_channel(preprocessing.mean);
+  return pixels[0].clamp(0, 1).mul(255).round().to(at::kByte).permute({1, 2, 0}).contiguous();
 }
 
 bool explains_by_legrad(const Explainer& explainer) {

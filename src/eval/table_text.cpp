@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "eval/numbers.h"
 #include "eval/ranking.h"
 
 namespace legrad::eval {
@@ -15,17 +16,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 Json number(std::optional<double> value) { return value && std::isfinite(*value) ? Json(*value) : Json(); }
-
-std::string decimals(double value) {
-  if (!std::isfinite(value)) return "–";
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%.4f", value);
-  return text.data();
-}
-
-std::string with_error(double value, std::optional<double> error) {
-  return error && std::isfinite(value) ? decimals(value) + " ± " + decimals(*error) : decimals(value);
-}
 
 std::string csv_cell(const std::string& text) {
   if (text.find_first_of(",\"\n") == std::string::npos) return text;

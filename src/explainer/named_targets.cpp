@@ -33,9 +33,6 @@ int64_t checked_class(int64_t index, int64_t count) {
   return index < 0 ? index + count : index;
 }
 
-// What similarities are multiplied by where the bundle does not say: CLIP's, which its training bounds at 100.
-constexpr double kUsualScale = 100;
-
 /// The bundle with the labels that classes are chosen among.
 Bundle with_labels(const TargetChoice& choice, const Bundle& bundle) {
   Bundle known = bundle;
@@ -105,7 +102,7 @@ void NamedTargets::choose_embeddings(const TargetChoice& choice, int64_t width) 
     return;
   }
   const at::Tensor others = explainer::checked_embeddings("embeddings to hold it against", choice.against, width);
-  const double scale = bundle_.scale.value_or(kUsualScale);
+  const double scale = bundle_.scale.value_or(explainer::kUsualScale);
   const Target own(vectors, similarity_);
   const Target other(others, similarity_);
   fixed_ = Target([own, other, scale](const at::Tensor& output) {

@@ -4,6 +4,7 @@
 #include <legrad/error.h>
 #include <legrad/verify.h>
 
+#include "io/split_mix.h"
 #include "model/difference.h"
 
 namespace legrad {
@@ -11,11 +12,7 @@ namespace {
 
 /// SplitMix64's k-th number, of which the highest 24 bits make one in [0, 1) that float32 holds exactly.
 float uniform(uint64_t seed, uint64_t k) {
-  uint64_t z = seed + (k + 1) * 0x9e3779b97f4a7c15U;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9U;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebU;
-  z ^= z >> 31;
-  return static_cast<float>(z >> 40) * 0x1p-24F;
+  return static_cast<float>(io::split_mixed(seed + (k + 1) * io::kSplitMixStep) >> 40) * 0x1p-24F;
 }
 
 const OutputCheck& check_of(const Bundle& bundle) {

@@ -7,6 +7,7 @@
 
 #include "image/check_image.h"
 #include "image/geometry.h"
+#include "image/per_channel.h"
 
 namespace legrad {
 namespace {
@@ -27,11 +28,11 @@ at::Tensor resized_as_pil(const at::Tensor& pixels, ImageSize size, Preprocessin
   return pass(pass(pixels, pixels.size(2), size.width, interpolation), size.height, size.width, interpolation);
 }
 
-at::Tensor per_channel(const std::array<double, 3>& values) {
+}  // namespace
+
+at::Tensor image::per_channel(const std::array<double, 3>& values) {
   return at::tensor(at::ArrayRef<double>(values), at::kFloat).view({1, 3, 1, 1});
 }
-
-}  // namespace
 
 at::Tensor preprocess(const at::Tensor& image, ImageSize size, const Preprocessing& preprocessing) {
   const at::Tensor bytes = image::checked_image(image, "preprocess");
@@ -43,7 +44,7 @@ at::Tensor preprocess(const at::Tensor& image, ImageSize size, const Preprocessi
   const auto behind = size.width - geometry.resized.width + geometry.left;
   const at::Tensor seen =
       at::constant_pad_nd(whole, {-geometry.left, behind, -geometry.top, below}, preprocessing.fill);
-  return ((seen / 255 - per_channel(preprocessing.mean)) / per_channel(preprocessing.std)).contiguous();
+  return ((seen / 255 - image::per_channel(preprocessing.mean)) / image::per_channel(preprocessing.std)).contiguous();
 }
 
 }  // namespace legrad

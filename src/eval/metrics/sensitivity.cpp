@@ -6,7 +6,7 @@
 
 #include "eval/metrics/formulas.h"
 #include "eval/metrics/metrics.h"
-#include "eval/metrics/split_mix.h"
+#include "io/split_mix.h"
 
 namespace legrad::eval {
 namespace {
@@ -15,7 +15,7 @@ constexpr int kDraws = 10;
 constexpr double kRadius = 0.2;
 
 /// Even noise in [-kRadius, kRadius), of the shape of `image`.
-at::Tensor noise_like(const at::Tensor& image, SplitMix64& random) {
+at::Tensor noise_like(const at::Tensor& image, io::SplitMix64& random) {
   at::Tensor noise = at::empty(image.sizes(), at::kFloat);
   float* const values = noise.mutable_data_ptr<float>();
   std::generate_n(values, noise.numel(), [&] { return static_cast<float>((2 * random.uniform() - 1) * kRadius); });
@@ -23,7 +23,7 @@ at::Tensor noise_like(const at::Tensor& image, SplitMix64& random) {
 }
 
 std::vector<double> measure(const Case& seen, const Maps& maps) {
-  SplitMix64 random(seen.seed);
+  io::SplitMix64 random(seen.seed);
   const int64_t predicted = seen.questions[static_cast<size_t>(seen.predicted)].index;
   const at::Tensor map = maps.raw[seen.predicted];
   double most = 0;

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <sstream>
 
+#include "eval/numbers.h"
 #include "eval/ranking.h"
 #include "eval/report/html.h"
 #include "eval/report/page.h"
@@ -15,17 +15,6 @@
 
 namespace legrad::eval {
 namespace {
-
-std::string decimals(double value, int count = 4) {
-  if (!std::isfinite(value)) return "–";
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%.*f", count, value);
-  return text.data();
-}
-
-std::string value_text(double value, std::optional<double> error) {
-  return error && std::isfinite(value) ? decimals(value) + " ± " + decimals(*error) : decimals(value);
-}
 
 /// From the least to the greatest of what a metric's rows and their errors reach, with 0 in it.
 struct Scale {
@@ -74,10 +63,10 @@ void write_metric(std::ostream& page, const Table& table, const MetricSummary& m
        << "<th scope=\"col\">± 2 standard errors</th>" << sortable("from the best") << sortable("above random")
        << sortable("count") << "</tr></thead><tbody>";
   for (const Row& row : rows) {
-    const auto behind = row.from_best ? value_text(*row.from_best, row.from_best_error) : std::string("–");
+    const auto behind = row.from_best ? with_error(*row.from_best, row.from_best_error) : std::string("–");
     page << "<tr" << (row.control ? " class=\"control\"" : "") << "><th scope=\"row\">" << escaped(row.method)
          << "</th><td class=\"number\" data-value=\"" << decimals(row.value, 9) << "\">"
-         << value_text(row.value, row.error) << "</td><td>" << bar(row, scale)
+         << with_error(row.value, row.error) << "</td><td>" << bar(row, scale)
          << "</td><td class=\"number\" data-value=\"" << decimals(row.from_best.value_or(NAN), 9) << "\">" << behind
          << "</td><td>" << (row.beats_random ? (*row.beats_random ? "yes" : "no") : "–") << "</td><td class=\"number\">"
          << row.count << "</td></tr>";
@@ -147,7 +136,7 @@ void write_layers(std::ostream& page, const LayerTable& layers) {
   for (size_t l = 0; l < rows.size(); ++l) {
     page << "<tr><th scope=\"row\" data-value=\"" << l << "\">" << rows[l].method
          << "</th><td class=\"number\" data-value=\"" << decimals(rows[l].value, 9) << "\">"
-         << value_text(rows[l].value, rows[l].error) << "</td><td>" << bar(rows[l], scale)
+         << with_error(rows[l].value, rows[l].error) << "</td><td>" << bar(rows[l], scale)
          << "</td><td class=\"number\">" << decimals(layers.prefix_share[l]) << "</td></tr>";
   }
   page << "</tbody></table></div></section>\n";

@@ -11,7 +11,7 @@
 
 #include "eval/metrics/formulas.h"
 #include "eval/metrics/metrics.h"
-#include "eval/metrics/split_mix.h"
+#include "io/split_mix.h"
 #include "small_case.h"
 
 namespace legrad::eval {
@@ -43,7 +43,7 @@ TEST(Complexity, LooksAtThePredictedClass) {
 }
 
 TEST(SplitMix64, GivesThePublishedNumbers) {
-  SplitMix64 random(1234567);
+  io::SplitMix64 random(1234567);
   EXPECT_EQ(random.next(), 6457827717110365317U);
   EXPECT_EQ(random.next(), 3203168211198807973U);
   for (int i = 0; i < 1000; ++i) {

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+namespace legrad::eval {
+
+/// A number with so many decimals; "–" where it is not finite.
+std::string decimals(double value, int count = 4);
+
+/// "0.7500 ± 0.0100"; the value alone where its error is not known.
+std::string with_error(double value, std::optional<double> error);
+
+}  // namespace legrad::eval
