@@ -65,7 +65,7 @@ NamedTargets Classes::targets(const Explainer& explainer, const std::vector<int6
 }
 
 at::Tensor Classes::scores(const at::Tensor& output) const {
-  const at::Tensor values = output.to(at::kCPU, at::kDouble);
+  at::Tensor values = output.to(at::kCPU, at::kDouble);
   if (!embeddings_.defined()) return values;
   return all_.scores(values) * bundle_.scale.value_or(explainer::kUsualScale) + bundle_.bias;
 }
