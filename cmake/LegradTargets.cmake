@@ -25,6 +25,17 @@ function(legrad_reuse_precompiled_torch target)
   target_precompile_headers(${target} REUSE_FROM legrad)
 endfunction()
 
+# Every source that reads torch instantiates its templates anew, seconds of work, so a clean build reads some together.
+# What is named in anonymous namespaces has to differ within a target then.
+function(legrad_compile_together target)
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ${LEGRAD_UNITY_BUILD} UNITY_BUILD_BATCH_SIZE 12)
+endfunction()
+
+# Those of the calling folder that have names of their own all the same.
+function(legrad_compile_apart target)
+  set_source_files_properties(${ARGN} TARGET_DIRECTORY ${target} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+endfunction()
+
 # Sources of the library, in the calling folder, that include a few of torch's headers only and compile faster without
 # the precompiled one.
 function(legrad_compile_without_precompiled_torch)

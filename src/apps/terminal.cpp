@@ -67,6 +67,12 @@ QuietStderr::~QuietStderr() {
   }
 }
 
+std::string percent(double share) {
+  char text[16];
+  std::snprintf(text, sizeof text, "%.1f %%", 100 * share);
+  return text;
+}
+
 StatusLine::StatusLine() {
   if (isatty(STDERR_FILENO) == 1) terminal_ = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 }

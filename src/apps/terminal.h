@@ -25,6 +25,15 @@ class QuietStderr {
   int saved_ = -1;
 };
 
+template <class Call>
+auto quietly(const Call& call) {
+  const QuietStderr quiet;
+  return call();
+}
+
+/// 0.123 is "12.3 %".
+std::string percent(double share);
+
 /// One line on stderr that is written over, and gone at the end; nothing unless stderr is a terminal. It is seen while
 /// stderr is quiet, too.
 class StatusLine {

@@ -8,18 +8,16 @@
 
 #include <algorithm>
 
+#include "eval/metrics/rerun.h"
 #include "image/per_channel.h"
 #include "io/split_mix.h"
 
 namespace legrad::eval {
 namespace {
 
-// Re-runs go through the model so many at a time: more do not make a CPU faster, and take memory.
-constexpr int64_t kBatch = 18;
-
 at::Tensor run_in_batches(const Vit& vit, const Classes& classes, const at::Tensor& images) {
   std::vector<at::Tensor> scores;
-  for (const at::Tensor& batch : images.split(kBatch)) scores.push_back(classes.scores(vit.forward(batch)));
+  for (const at::Tensor& batch : images.split(kRerunBatch)) scores.push_back(classes.scores(vit.forward(batch)));
   return at::cat(scores);
 }
 

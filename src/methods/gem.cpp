@@ -14,7 +14,7 @@
 namespace legrad {
 namespace {
 
-constexpr int64_t kLast = 6;  // blocks, as the authors' depth of 7
+constexpr int64_t kSecondPath = 6;  // blocks, as the authors' depth of 7
 
 /// Watches the last blocks, and walks a second stream beside the model's own.
 class GemRun : public MethodRun, public ForwardWatcher {
@@ -29,7 +29,7 @@ class GemRun : public MethodRun, public ForwardWatcher {
           Reason::kNoMeaning);
     }
     first_ = options.start_layer ? resolve_layers({*options.start_layer}, structure_->blocks)[0]
-                                 : std::max<int64_t>(structure_->blocks - kLast, 0);
+                                 : std::max<int64_t>(structure_->blocks - kSecondPath, 0);
   }
 
   ForwardWatcher* forward() override { return this; }

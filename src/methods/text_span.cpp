@@ -14,7 +14,7 @@
 namespace legrad {
 namespace {
 
-constexpr int64_t kLast = 4;  // blocks
+constexpr int64_t kDirectPaths = 4;  // blocks
 
 class TextSpanRun : public MethodRun, public RelevanceWatcher {
  public:
@@ -27,7 +27,7 @@ class TextSpanRun : public MethodRun, public RelevanceWatcher {
           Reason::kNoMeaning);
     }
     layers_ = options.layers.empty()
-                  ? resolve_layers({}, structure_->blocks, std::max<int64_t>(structure_->blocks - kLast, 0))
+                  ? resolve_layers({}, structure_->blocks, std::max<int64_t>(structure_->blocks - kDirectPaths, 0))
                   : resolve_layers(options.layers, structure_->blocks);
   }
 

@@ -12,7 +12,7 @@
 namespace legrad {
 namespace {
 
-constexpr int64_t kLast = 8;  // blocks, as the authors' code
+constexpr int64_t kAuthorsBlocks = 8;  // blocks, as the authors' code
 
 // Row `row` [K] of each text of [K, h, N, x], as [K, h, 1, x].
 at::Tensor at_row(const at::Tensor& values, const at::Tensor& row) {
@@ -47,7 +47,7 @@ at::Tensor words_grad_eclip(const TextTower& tower, const at::Tensor& ids, const
   }
   const auto row = seen.read.to(at::kByte).argmax(1);  // [K]
   const auto blocks = static_cast<int64_t>(seen.blocks.size());
-  const auto layers = options.layers.empty() ? resolve_layers({}, blocks, std::max<int64_t>(blocks - kLast, 0))
+  const auto layers = options.layers.empty() ? resolve_layers({}, blocks, std::max<int64_t>(blocks - kAuthorsBlocks, 0))
                                              : resolve_layers(options.layers, blocks);
   at::Tensor sum;
   for (const int64_t layer : layers) {

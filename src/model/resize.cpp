@@ -21,7 +21,7 @@ PatchGrid grid_at(ImageSize size, const Structure& structure) {
                     size.width <= kMostSide && size.height % height == 0 && size.width % width == 0;
   if (!fits) {
     throw InputError("cannot take images of " + text(size) + "; expected multiples of the patch size " +
-                         text({height, width}) + ", at most " + std::to_string(kMostSide),
+                         text(ImageSize{height, width}) + ", at most " + std::to_string(kMostSide),
                      Reason::kSizeUnfit);
   }
   return {size.height / height, size.width / width};

@@ -20,19 +20,19 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-constexpr uint64_t kMostBytes = uint64_t{64} << 20;
+constexpr uint64_t kMostBpeBytes = uint64_t{64} << 20;
 constexpr size_t kMostValues = size_t{1} << 21;
-constexpr size_t kMostPieceBytes = 512;
-constexpr int64_t kMostId = (int64_t{1} << 24) - 1;
+constexpr size_t kMostBpePieceBytes = 512;
+constexpr int64_t kMostBpeId = (int64_t{1} << 24) - 1;
 // OpenAI's file lists more merges than its vocabulary of 49,408 takes: that less 512 letters and two special tokens.
 constexpr size_t kMostListedMerges = 48894;
 constexpr const char* kWordEnd = "</w>";
 
-[[noreturn]] void fail(const std::string& what) { throw ModelError("it " + what, Reason::kDamaged); }
+[[noreturn]] void refuse_bpe(const std::string& what) { throw ModelError("it " + what, Reason::kDamaged); }
 
 std::string checked_piece(std::string piece) {
-  if (piece.empty() || piece.size() > kMostPieceBytes || !is_utf8(piece)) {
-    fail("has a piece that is empty, longer than " + std::to_string(kMostPieceBytes) + " bytes or no UTF-8");
+  if (piece.empty() || piece.size() > kMostBpePieceBytes || !is_utf8(piece)) {
+    refuse_bpe("has a piece that is empty, longer than " + std::to_string(kMostBpePieceBytes) + " bytes or no UTF-8");
   }
   return piece;
 }
@@ -40,7 +40,7 @@ std::string checked_piece(std::string piece) {
 BpeFile::Merge merge_of(std::string_view line) {
   const size_t space = line.find(' ');
   if (space == std::string_view::npos || line.find(' ', space + 1) != std::string_view::npos) {
-    fail("is no list of merges: a line is not two pieces with a space between them");
+    refuse_bpe("is no list of merges: a line is not two pieces with a space between them");
   }
   return {checked_piece(std::string(line.substr(0, space))), checked_piece(std::string(line.substr(space + 1)))};
 }
@@ -77,12 +77,12 @@ BpeFile openai_list(std::string_view text) {
 
 std::unordered_map<std::string, int64_t> vocabulary(const json& object) {
   if (!object.is_object()) {
-    fail("is no vocabulary, which is an object of pieces and their ids");
+    refuse_bpe("is no vocabulary, which is an object of pieces and their ids");
   }
   std::unordered_map<std::string, int64_t> ids;
   for (const auto& [piece, id] : object.items()) {
-    if (!id.is_number_integer() || id.get<int64_t>() < 0 || id.get<int64_t>() > kMostId) {
-      fail("has an id that is no integer from 0 to " + std::to_string(kMostId));
+    if (!id.is_number_integer() || id.get<int64_t>() < 0 || id.get<int64_t>() > kMostBpeId) {
+      refuse_bpe("has an id that is no integer from 0 to " + std::to_string(kMostBpeId));
     }
     ids[checked_piece(piece)] = id.get<int64_t>();
   }
@@ -95,7 +95,7 @@ BpeFile::Merge merge_of(const json& item) {
     return merge_of(std::string_view(item.get_ref<const std::string&>()));
   }
   if (!item.is_array() || item.size() != 2 || !item[0].is_string() || !item[1].is_string()) {
-    fail("has a merge that is not two pieces");
+    refuse_bpe("has a merge that is not two pieces");
   }
   return {checked_piece(item[0].get<std::string>()), checked_piece(item[1].get<std::string>())};
 }
@@ -108,18 +108,18 @@ bool is_on(const json& model, const char* field) {
 BpeFile tokenizer_json(const json& document) {
   const auto model = document.find("model");
   if (model == document.end() || !model->is_object()) {
-    fail("has no object 'model', so it is no tokenizer.json; with a vocab.json give its merges.txt too");
+    refuse_bpe("has no object 'model', so it is no tokenizer.json; with a vocab.json give its merges.txt too");
   }
   const auto type = model->find("type");
   const auto end = model->find("end_of_word_suffix");
   if ((type != model->end() && *type != "BPE") || end == model->end() || *end != kWordEnd ||
       is_on(*model, "byte_fallback") || is_on(*model, "ignore_merges")) {
-    fail("is no byte-level BPE as CLIP's, whose words end in '</w>'");
+    refuse_bpe("is no byte-level BPE as CLIP's, whose words end in '</w>'");
   }
   const auto ids = model->find("vocab");
   const auto merges = model->find("merges");
   if (ids == model->end() || merges == model->end() || !merges->is_array()) {
-    fail("lacks 'model.vocab' or 'model.merges'");
+    refuse_bpe("lacks 'model.vocab' or 'model.merges'");
   }
   BpeFile file;
   file.ids = vocabulary(*ids);
@@ -134,13 +134,13 @@ BpeFile tokenizer_json(const json& document) {
 BpeFile checked(BpeFile file) {
   for (const std::string& letter : byte_alphabet().letters) {
     if (!file.ids.contains(letter) || !file.ids.contains(letter + kWordEnd)) {
-      fail("has no piece '" + letter + "' or '" + letter + kWordEnd + "'; a byte-level vocabulary has all 256");
+      refuse_bpe("has no piece '" + letter + "' or '" + letter + kWordEnd + "'; a byte-level vocabulary has all 256");
     }
   }
   for (const BpeFile::Merge& merge : file.merges) {
     if (!file.ids.contains(merge.left) || !file.ids.contains(merge.right) ||
         !file.ids.contains(merge.left + merge.right)) {
-      fail("merges '" + merge.left + "' and '" + merge.right + "', where one or what they make has no id");
+      refuse_bpe("merges '" + merge.left + "' and '" + merge.right + "', where one or what they make has no id");
     }
   }
   return file;
@@ -149,7 +149,7 @@ BpeFile checked(BpeFile file) {
 template <class Read>
 auto naming(const fs::path& file, Read read) {
   try {
-    return read(io::read_file(file, kMostBytes, "tokenizer file"));
+    return read(io::read_file(file, kMostBpeBytes, "tokenizer file"));
   } catch (const ModelError& error) {
     throw ModelError("tokenizer file '" + file.string() + "': " + error.what(), error.reason());
   } catch (const InputError& error) {
@@ -159,13 +159,13 @@ auto naming(const fs::path& file, Read read) {
 
 BpeFile any_form(const std::string& bytes) {
   if (bytes.starts_with("\x1f\x8b")) {
-    return openai_list(gunzip(bytes, kMostBytes));
+    return openai_list(gunzip(bytes, kMostBpeBytes));
   }
   if (bytes.starts_with('{')) {
     return tokenizer_json(io::parse_json(bytes, {.values = kMostValues}));
   }
   if (bytes.empty()) {
-    fail("is empty");
+    refuse_bpe("is empty");
   }
   return openai_list(bytes);
 }
@@ -183,7 +183,7 @@ BpeFile read_bpe(const fs::path& vocabulary_file, const fs::path& merges_file) {
   });
   return naming(merges_file, [&](const std::string& bytes) {
     if (bytes.empty()) {
-      fail("is empty");
+      refuse_bpe("is empty");
     }
     file.merges = listed_merges(bytes, kMostValues);
     return checked(std::move(file));

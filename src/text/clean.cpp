@@ -13,7 +13,7 @@ namespace legrad {
 namespace text {
 namespace {
 
-constexpr size_t kMostBytes = size_t{64} << 10;
+constexpr size_t kMostPromptBytes = size_t{64} << 10;
 
 std::u32string stripped(std::u32string_view text) {
   while (!text.empty() && is_python_space(text.front())) {
@@ -90,9 +90,9 @@ std::u32string after(CleanStep step, std::u32string text, LowerCase rule) {
 }  // namespace
 
 std::u32string code_points(std::string_view prompt) {
-  if (prompt.size() > kMostBytes) {
+  if (prompt.size() > kMostPromptBytes) {
     throw InputError(
-        "a prompt has " + std::to_string(prompt.size()) + " bytes; at most " + std::to_string(kMostBytes) + " are read",
+        "a prompt has " + std::to_string(prompt.size()) + " bytes; at most " + std::to_string(kMostPromptBytes) + " are read",
         Reason::kTooLarge);
   }
   if (prompt.find('\0') != std::string_view::npos) {

@@ -18,11 +18,11 @@ namespace fs = std::filesystem;
 using Entry = SentencePieceFile::Entry;
 using Type = SentencePieceFile::Type;
 
-constexpr uint64_t kMostBytes = uint64_t{64} << 20;
+constexpr uint64_t kMostUnigramBytes = uint64_t{64} << 20;
 constexpr size_t kMostEntries = size_t{1} << 20;
-constexpr size_t kMostPieceBytes = 256;
+constexpr size_t kMostUnigramPieceBytes = 256;
 
-[[noreturn]] void fail(const std::string& what) { throw ModelError("it " + what, Reason::kDamaged); }
+[[noreturn]] void refuse_unigram(const std::string& what) { throw ModelError("it " + what, Reason::kDamaged); }
 
 Entry read_entry(std::string_view message) {
   Entry entry;
@@ -34,16 +34,16 @@ Entry read_entry(std::string_view message) {
       entry.score = field.as_float();
     } else if (field.number == 3) {
       if (field.value < 1 || field.value > 6) {
-        fail("has a piece of an unknown type");
+        refuse_unigram("has a piece of an unknown type");
       }
       entry.type = static_cast<Type>(field.value);
     }
   }
-  if (entry.text.empty() || entry.text.size() > kMostPieceBytes || !is_utf8(entry.text)) {
-    fail("has a piece that is empty, longer than " + std::to_string(kMostPieceBytes) + " bytes or no UTF-8");
+  if (entry.text.empty() || entry.text.size() > kMostUnigramPieceBytes || !is_utf8(entry.text)) {
+    refuse_unigram("has a piece that is empty, longer than " + std::to_string(kMostUnigramPieceBytes) + " bytes or no UTF-8");
   }
   if (!std::isfinite(entry.score)) {
-    fail("has a piece whose score is no number");
+    refuse_unigram("has a piece whose score is no number");
   }
   return entry;
 }
@@ -53,7 +53,7 @@ void read_trainer(std::string_view message, SentencePieceFile& file) {
   for (ProtoField field; reader.next(field);) {
     if (field.number == 3) {
       if (field.value != 1 && field.value != 2) {
-        fail("is of words or characters; only Unigram and BPE are read");
+        refuse_unigram("is of words or characters; only Unigram and BPE are read");
       }
       file.algorithm = static_cast<SentencePieceFile::Algorithm>(field.value);
     } else if (field.number == 24) {
@@ -109,27 +109,27 @@ std::set<std::string> all_bytes() {
 void check(const SentencePieceFile& file) {
   const auto count = [&](Type type) { return std::ranges::count(file.entries, type, &Entry::type); };
   if (file.entries.empty()) {
-    fail("is no SentencePiece model: it has no pieces");
+    refuse_unigram("is no SentencePiece model: it has no pieces");
   }
   if (count(Type::kUnknown) != 1) {
-    fail("is no SentencePiece model: it has not one piece for what is unknown, but " +
+    refuse_unigram("is no SentencePiece model: it has not one piece for what is unknown, but " +
          std::to_string(count(Type::kUnknown)));
   }
   if (count(Type::kNormal) == 0) {
-    fail("has no piece of text");
+    refuse_unigram("has no piece of text");
   }
   std::set<std::string_view> texts;
   std::set<std::string> bytes;
   for (const Entry& entry : file.entries) {
     if (!texts.insert(entry.text).second) {
-      fail("has the piece '" + entry.text + "' twice");
+      refuse_unigram("has the piece '" + entry.text + "' twice");
     }
     if (entry.type == Type::kByte) {
       bytes.insert(entry.text);
     }
   }
   if (bytes != (file.byte_fallback ? all_bytes() : std::set<std::string>())) {
-    fail(file.byte_fallback ? "has not the 256 pieces for single bytes that it says it has"
+    refuse_unigram(file.byte_fallback ? "has not the 256 pieces for single bytes that it says it has"
                             : "has pieces for single bytes, and says it has none");
   }
 }
@@ -143,7 +143,7 @@ std::string byte_piece(unsigned char byte) {
 
 SentencePieceFile read_sentencepiece(const fs::path& path) {
   try {
-    SentencePieceFile file = parse(io::read_file(path, kMostBytes, "tokenizer file"));
+    SentencePieceFile file = parse(io::read_file(path, kMostUnigramBytes, "tokenizer file"));
     check(file);
     return file;
   } catch (const ModelError& error) {

@@ -10,7 +10,7 @@
 namespace legrad::text {
 namespace {
 
-constexpr size_t kMostBytes = size_t{4} << 20;  // the table of NFKC makes 33 bytes of 3 at most
+constexpr size_t kMostNormalizedBytes = size_t{4} << 20;  // the table of NFKC makes 33 bytes of 3 at most
 
 }  // namespace
 
@@ -71,9 +71,9 @@ std::string SentencePieceNormalizer::normalized(std::string_view text) const {
     if (!replacement.empty()) {
       after_space = remove_extra_spaces_ && replacement.ends_with(' ');
     }
-    if (result.size() > kMostBytes) {
+    if (result.size() > kMostNormalizedBytes) {
       throw ModelError(
-          "it has a table of characters that makes " + std::to_string(kMostBytes) + " bytes and more of a prompt",
+          "it has a table of characters that makes " + std::to_string(kMostNormalizedBytes) + " bytes and more of a prompt",
           Reason::kTooLarge);
     }
   }

@@ -10,15 +10,15 @@
 namespace legrad::text {
 namespace {
 
-constexpr int64_t kMostId = (int64_t{1} << 24) - 1;
+constexpr int64_t kMostSpecialId = (int64_t{1} << 24) - 1;
 constexpr size_t kMostTokens = 1024;
 constexpr size_t kMostTokenBytes = 64;
 constexpr int64_t kMostLength = int64_t{1} << 16;
 
 void check_id(const std::string& what, int64_t id) {
-  if (id < 0 || id > kMostId) {
+  if (id < 0 || id > kMostSpecialId) {
     throw InputError("the " + what + " has the id " + std::to_string(id) + "; ids are from 0 to " +
-                     std::to_string(kMostId));
+                     std::to_string(kMostSpecialId));
   }
 }
 

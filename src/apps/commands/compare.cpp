@@ -8,7 +8,7 @@
 namespace legrad::apps {
 namespace {
 
-constexpr const char* kExamples =
+constexpr const char* kCompareExamples =
     R"(
 Draws one figure: a row for each picture and target, the picture and a column for each method, with the targets'
 names and scores. All methods share one forward and one backward sweep. The same method with other options is a column
@@ -59,7 +59,7 @@ void add_compare(CLI::App& program) {
   const auto options = std::make_shared<CompareOptions>();
   CLI::App& command =
       *program.add_subcommand("compare", "Draw what several methods see in the same pictures, side by side");
-  command.footer(methods_help() + kExamples);
+  command.footer(methods_help() + kCompareExamples);
   command.add_option("--image", options->images, "Pictures: PNG, JPEG, WebP, BMP, TIFF or PNM")
       ->option_text("FILE")
       ->group("Pictures")

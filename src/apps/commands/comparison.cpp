@@ -14,12 +14,6 @@ namespace {
 
 constexpr int64_t kBlocksInARow = 12;
 
-std::string percent(double share) {
-  char text[16];
-  std::snprintf(text, sizeof text, "%.1f %%", 100 * share);
-  return text;
-}
-
 }  // namespace
 
 Comparison::Comparison(const CompareOptions& options, const Setup& setup) : options_(options), setup_(setup) {

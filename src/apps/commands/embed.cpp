@@ -26,7 +26,7 @@ struct EmbedOptions {
   std::string out;
 };
 
-constexpr const char* kExamples = R"(
+constexpr const char* kEmbedExamples = R"(
 Writes a float32 array [K, d] of vectors of length 1, one a prompt or picture, in the order given.
 
 Examples:
@@ -35,12 +35,6 @@ Examples:
   legrad embed --model models/my-clip --image *.jpg --out pictures.npy
 
 Exit code: 0; 2 for input that does not fit, with one line on stderr; 1 for a fault of the program.)";
-
-template <class Call>
-auto quietly(const Call& call) {
-  const QuietStderr quiet;
-  return call();
-}
 
 void embed_prompts(const EmbedOptions& options) {
   const auto prompts = read_prompts(options.prompts);
@@ -74,7 +68,7 @@ void embed_pictures(const EmbedOptions& options) {
 void add_embed(CLI::App& program) {
   const auto options = std::make_shared<EmbedOptions>();
   CLI::App& command = *program.add_subcommand("embed", "Write what a model makes of prompts or pictures: embeddings");
-  command.footer(kExamples);
+  command.footer(kEmbedExamples);
   const auto prompts = add_prompt_options(command, options->prompts, "Prompts");
   CLI::Option* const images = command.add_option("--image", options->images, "Instead of prompts: pictures")
                                   ->option_text("FILE")

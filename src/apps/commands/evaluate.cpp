@@ -43,7 +43,7 @@ struct EvaluateOptions {
 
 constexpr int64_t kPicturesShown = 8;
 
-constexpr const char* kExamples = R"(
+constexpr const char* kEvaluateExamples = R"(
 Measures which method's maps tell the truth about a model, on pictures whose answers are known, beside controls: random
 maps, a blob in the middle, the objects' masks, and each method on the same model with its weights shuffled. Every
 number comes with its standard error over pictures; where a metric cannot tell the methods from random maps, it ranks
@@ -231,7 +231,7 @@ void add_evaluation_options(CLI::App& command, EvaluateOptions& options) {
 void add_evaluate(CLI::App& program) {
   const auto options = std::make_shared<EvaluateOptions>();
   CLI::App& command = *program.add_subcommand("evaluate", "Measure which method's maps tell the truth about a model");
-  command.footer(methods_help() + kExamples);
+  command.footer(methods_help() + kEvaluateExamples);
   add_data_options(command, *options);
   add_model_options(command, options->model);
   add_methods_option(command, options->methods);

@@ -8,7 +8,7 @@
 namespace legrad::apps {
 namespace {
 
-constexpr const char* kExamples =
+constexpr const char* kExplainExamples =
     R"(
 Writes PICTURE-TARGET.png for each picture and target into the folder, and prints a table of scores.
 
@@ -56,7 +56,7 @@ void add_explain(CLI::App& program) {
   const auto options = std::make_shared<ExplainOptions>();
   CLI::App& command = *program.add_subcommand(
       "explain", "Draw where a vision transformer looks: an overlay for each picture and target");
-  command.footer(methods_help() + kExamples);
+  command.footer(methods_help() + kExplainExamples);
 
   constexpr const char* kGroup = "Pictures";
   CLI::Option* const images =

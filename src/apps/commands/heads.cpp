@@ -38,7 +38,7 @@ struct HeadsOptions {
   bool json = false;
 };
 
-constexpr const char* kExamples = R"(
+constexpr const char* kHeadsExamples = R"(
 Prints for each head of the last blocks which texts say best how its contribution to the output differs from picture
 to picture, and the share of its variance that each of them explains (TextSpan, Gandelsman et al., ICLR 2024).
 
@@ -67,12 +67,6 @@ struct Found {
   int64_t pictures = 0;  ///< that were read
   std::vector<HeadTexts> heads;
 };
-
-template <class Call>
-auto quietly(const Call& call) {
-  const QuietStderr quiet;
-  return call();
-}
 
 /// The last four, where the options do not say.
 std::vector<int64_t> layers_of(const HeadsOptions& options, int64_t blocks) {
@@ -118,12 +112,6 @@ Found find(const HeadsOptions& options, Pictures& pictures) {
   return found;
 }
 
-std::string percent(double share) {
-  char text[16];
-  std::snprintf(text, sizeof text, "%.1f %%", 100 * share);
-  return text;
-}
-
 std::string heads_text(const Found& found) {
   std::vector<std::vector<std::string>> rows = {{"block", "head", "share", "text"}};
   for (const auto& [block, head, basis] : found.heads) {
@@ -165,7 +153,7 @@ void add_heads(CLI::App& program) {
   constexpr int64_t kMostTexts = 1000;
   const auto options = std::make_shared<HeadsOptions>();
   CLI::App& command = *program.add_subcommand("heads", "Say in words what a CLIP's attention heads look for");
-  command.footer(kExamples);
+  command.footer(kHeadsExamples);
   command
       .add_option("--images,--image", options->images,
                   "Pictures, or a folder of them: PNG, JPEG, WebP, BMP, TIFF or PNM")

@@ -25,7 +25,7 @@ struct InspectOptions {
   bool verify = false;
 };
 
-constexpr const char* kExamples = R"(Examples:
+constexpr const char* kInspectExamples = R"(Examples:
   legrad inspect --model models/emoji-vit
   legrad inspect --model models/emoji-clip --verify
   legrad inspect --model vit.pt --size 224x224 --json)";
@@ -61,7 +61,7 @@ void add_inspect(CLI::App& program) {
   const auto options = std::make_shared<InspectOptions>();
   CLI::App& command =
       *program.add_subcommand("inspect", "Say what was found in a model: its blocks, tokens and readout");
-  command.footer(kExamples);
+  command.footer(kInspectExamples);
   add_model_options(command, options->model);
   command.add_flag("--json", options->json, "Print one JSON object instead of a table")->group("Output");
   CLI::Option* json = command.get_option("--json");

@@ -22,7 +22,7 @@ struct TokenizeOptions {
   bool json = false;
 };
 
-constexpr const char* kExamples = R"(Examples:
+constexpr const char* kTokenizeExamples = R"(Examples:
   legrad tokenize --model models/my-clip --prompt "a photo of a cat"
   legrad tokenize --model models/my-clip --prompt "a cat" --prompt "a red car" --json)";
 
@@ -86,7 +86,7 @@ void tokenize(const TokenizeOptions& options) {
 void add_tokenize(CLI::App& program) {
   const auto options = std::make_shared<TokenizeOptions>();
   CLI::App& command = *program.add_subcommand("tokenize", "Say which tokens a model reads of a prompt");
-  command.footer(kExamples);
+  command.footer(kTokenizeExamples);
   command.add_option("--model", options->model, "Folder whose manifest.json has an object 'text' (docs/bundle.md)")
       ->option_text("DIR")
       ->group("Model")

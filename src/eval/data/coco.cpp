@@ -31,17 +31,17 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-constexpr uint64_t kMaxFile = uint64_t{1} << 36;
+constexpr uint64_t kMaxAnnotations = uint64_t{1} << 36;
 constexpr uint64_t kMaxEntry = uint64_t{1} << 26;
 constexpr int64_t kMaxSide = int64_t{1} << 20;
-constexpr int64_t kMaxPixels = int64_t{1} << 27;  // as in pictures
+constexpr int64_t kMaxPixelsSaid = int64_t{1} << 27;  // as in pictures
 
 std::string id_of(const json& entry) { return std::to_string(io::JsonFields(entry, "").integer("id")); }
 
 class Coco : public DataSet {
  public:
   Coco(fs::path json_file, const DataOptions& options)
-      : json_file_(std::move(json_file)), file_(json_file_, kMaxFile, "annotations"), classes_(options.label_map) {
+      : json_file_(std::move(json_file)), file_(json_file_, kMaxAnnotations, "annotations"), classes_(options.label_map) {
     index_ = told_with(where(), [&] { return index_coco(file_); });
     for (const CocoIndex::Category& category : index_.categories) {
       class_of_[category.id] = classes_.add(category.name);
@@ -81,7 +81,7 @@ class Coco : public DataSet {
       sample.picture = path_in(json_file_.parent_path(), sample.id);
       const ImageSize size = {fields.integer("height"), fields.integer("width")};
       if (std::min(size.height, size.width) < 1 || std::max(size.height, size.width) > kMaxSide ||
-          size.height * size.width > kMaxPixels) {
+          size.height * size.width > kMaxPixelsSaid) {
         throw InputError("fields 'height' and 'width' are of no picture that can be read");
       }
       check_size(sample.picture, size);

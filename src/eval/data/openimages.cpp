@@ -32,7 +32,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr uint64_t kMaxFile = uint64_t{1} << 36;
+constexpr uint64_t kMaxTable = uint64_t{1} << 36;
 
 /// The one file in a folder that ends in `ending`.
 fs::path file_ending_in(const fs::path& folder, const std::string& ending) {
@@ -76,7 +76,7 @@ class OpenImages : public DataSet {
   OpenImages(const fs::path& path, const DataOptions& options)
       : images_(checked_folder(path / "images", "the folder of all pictures")),
         points_file_(file_ending_in(path, "point-labels.csv")),
-        points_(points_file_, kMaxFile, "point labels"),
+        points_(points_file_, kMaxTable, "point labels"),
         classes_(options.label_map) {
     const std::unordered_set<std::string> labels = told_with(where(), [&] { return index(); });
     if (runs_.empty()) {
@@ -158,7 +158,7 @@ class OpenImages : public DataSet {
   }
 
   void read_names(const fs::path& descriptions, const std::unordered_set<std::string>& labels) {
-    io::OpenFile file(descriptions, kMaxFile, "class descriptions");
+    io::OpenFile file(descriptions, kMaxTable, "class descriptions");
     LineReader lines(file);
     const auto header = lines.next();
     const std::vector<size_t> columns = csv_columns(header ? header->text : "", {"LabelName", "DisplayName"});

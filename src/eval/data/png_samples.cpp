@@ -18,7 +18,7 @@
 namespace legrad::eval::data {
 namespace {
 
-constexpr uint64_t kMaxFile = uint64_t{1} << 29;
+constexpr uint64_t kMaxPng = uint64_t{1} << 29;
 constexpr uint64_t kMaxPixels = uint64_t{1} << 27;
 
 [[noreturn]] void fail_damaged() { throw InputError("the file is damaged, or ends too early"); }
@@ -172,7 +172,7 @@ PngSamples decoded(std::string_view file) {
 }  // namespace
 
 PngSamples read_png_samples(const std::filesystem::path& file) {
-  const std::string bytes = io::read_file(file, kMaxFile, "mask");
+  const std::string bytes = io::read_file(file, kMaxPng, "mask");
   return told_with("mask '" + file.string() + "'", [&] { return decoded(bytes); });
 }
 

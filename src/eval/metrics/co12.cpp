@@ -72,7 +72,7 @@ void check(const Case& picture, const PartPictures& parts, int64_t classes) {
   }
 }
 
-std::vector<double> measure(const Case& picture, const Maps& maps, int64_t classes) {
+std::vector<double> measure_co12(const Case& picture, const Maps& maps, int64_t classes) {
   if (!picture.sample->parts) return {};
   const PartPictures& parts = *picture.sample->parts;
   check(picture, parts, classes);
@@ -142,7 +142,7 @@ Metric co12(int64_t classes) {
                        Single::kTargetSensitivity),
                  score("accuracy", "share of pictures whose best class is right", Single::kAccuracy),
                  std::move(independence)},
-      .measure = [classes](const Case& picture, const Maps& maps) { return measure(picture, maps, classes); },
+      .measure = [classes](const Case& picture, const Maps& maps) { return measure_co12(picture, maps, classes); },
       .curves = curves};
 }
 

@@ -10,7 +10,7 @@
 namespace legrad::eval {
 namespace {
 
-std::vector<double> measure(const Case& seen, const Maps& maps) {
+std::vector<double> measure_complexity(const Case& seen, const Maps& maps) {
   const at::Tensor heat = maps.heat[seen.predicted];
   return {gini_index(heat), 1, entropy(heat), 1};
 }
@@ -43,7 +43,7 @@ Metric complexity() {
           "complexity = entropy, in nats, of |m| / sum |m|",
       .scores = {mean_score("sparseness", "how unequally the map is spread: 0 flat, near 1 a point"),
                  mean_score("complexity", "entropy of the map: 0 a point, ln(pixels) flat", false, 2)},
-      .measure = measure};
+      .measure = measure_complexity};
 }
 
 }  // namespace legrad::eval

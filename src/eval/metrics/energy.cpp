@@ -10,7 +10,7 @@
 namespace legrad::eval {
 namespace {
 
-std::vector<double> measure(const Case& seen, const Maps& maps) {
+std::vector<double> measure_energy(const Case& seen, const Maps& maps) {
   Maps stretched = maps;
   stretched.heat = normalized(maps.heat.to(at::kDouble));
   return sum_over_objects(seen, stretched, share_on_mask);
@@ -30,7 +30,7 @@ Metric energy() {
           .formula = "mean over objects of sum(R on the mask) / sum(R), R = min-max of the map; a flat map has 0",
           .needs = {.masks = true},
           .scores = {mean_score("energy_inside", "share of the map's energy that lies on the object")},
-          .measure = measure};
+          .measure = measure_energy};
 }
 
 }  // namespace legrad::eval

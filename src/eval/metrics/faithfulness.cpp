@@ -23,7 +23,7 @@ at::Tensor patch(const at::Tensor& of, int64_t index) {
   return part(part(of, -2, index / kSide), -1, index % kSide);
 }
 
-std::vector<double> measure(const Case& seen, const Maps& maps) {
+std::vector<double> measure_faithfulness(const Case& seen, const Maps& maps) {
   const int64_t index = seen.questions[static_cast<size_t>(seen.predicted)].index;
   const at::Tensor heat = maps.heat[seen.predicted].to(at::kDouble);
   const at::Tensor scores = rerun(seen, kSide * kSide, [&](int64_t i) {
@@ -84,7 +84,7 @@ Metric faithfulness() {
           "either is constant are left out",
       .needs = {.runs = true},
       .scores = {mean_score("single_deletion", "heat of a patch goes with what its loss costs the class")},
-      .measure = measure};
+      .measure = measure_faithfulness};
 }
 
 }  // namespace legrad::eval

@@ -11,7 +11,7 @@
 namespace legrad::eval {
 namespace {
 
-std::vector<double> measure(const Case& seen, const Maps& maps) {
+std::vector<double> measure_own_over_other(const Case& seen, const Maps& maps) {
   const auto found = objects(seen);
   if (found.size() < 2) return {};
   std::vector<at::Tensor> masks;
@@ -42,7 +42,7 @@ Metric own_over_other() {
               "mask j) for all j != k",
           .needs = {.masks = true},
           .scores = {mean_score("own_over_other", "a map is denser on its own object than on every other")},
-          .measure = measure};
+          .measure = measure_own_over_other};
 }
 
 }  // namespace legrad::eval

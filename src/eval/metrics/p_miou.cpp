@@ -53,7 +53,7 @@ Points count(const Case& seen, const Question& question, const at::Tensor& heat)
   return points;
 }
 
-std::vector<double> measure(const Case& seen, const Maps& maps, size_t classes) {
+std::vector<double> measure_p_miou(const Case& seen, const Maps& maps, size_t classes) {
   std::vector<double> sums(kPerClass + kNumbers * classes, 0.0);
   bool any = false;
   for (size_t k = 0; k < seen.questions.size(); ++k) {
@@ -123,7 +123,7 @@ Metric p_miou(int64_t classes) {
                  score("p_miou_two_class", "the same, mean of foreground and background", two_class_iou),
                  mean_score("p_miou_per_image", "IoU at the points of a class in a picture, mean over these")},
       .measure = [count = static_cast<size_t>(classes)](const Case& seen, const Maps& maps) {
-        return measure(seen, maps, count);
+        return measure_p_miou(seen, maps, count);
       }};
 }
 

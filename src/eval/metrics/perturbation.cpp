@@ -54,7 +54,7 @@ std::vector<double> both_curves(const Case& seen, const at::Tensor& heat, const 
   return right;
 }
 
-std::vector<double> measure(const Case& seen, const Maps& maps, const at::Tensor& fill) {
+std::vector<double> measure_perturbation(const Case& seen, const Maps& maps, const at::Tensor& fill) {
   if (!seen.label) return {};
   std::vector<double> sums = {1, is_right(seen, seen.scores)};
   const auto predicted = both_curves(seen, maps.heat[seen.predicted], fill);
@@ -100,7 +100,7 @@ Metric perturbation_by(const std::string& suffix, const std::string& with, bool 
                    .needs = {.label = true, .runs = true},
                    .scores = {},
                    .measure = [fill = std::move(fill)](const Case& seen,
-                                                       const Maps& maps) { return measure(seen, maps, fill(seen)); },
+                                                       const Maps& maps) { return measure_perturbation(seen, maps, fill(seen)); },
                    .curves = [suffix](std::span<const double> sums) { return curves(sums, suffix); }};
   if (from_whole) metric.formula += "; _from_0: over x = 0 ... 0.9 (at most 0.9)";
   const auto add = [&](size_t curve, const std::string& ending, const std::string& more, bool whole) {

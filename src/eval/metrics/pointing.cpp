@@ -15,24 +15,24 @@ namespace {
 constexpr double kTolerance = 15;
 
 // Sums: {strict hits, objects, hits within the tolerance of each class..., objects of each class...}.
-constexpr size_t kPerClass = 2;
+constexpr size_t kRatesFrom = 2;
 
 double mean_of_classes(std::span<const double> sums, size_t classes) {
   double rates = 0;
   double met = 0;
   for (size_t c = 0; c < classes; ++c) {
-    const double objects = sums[kPerClass + classes + c];
+    const double objects = sums[kRatesFrom + classes + c];
     if (objects == 0) continue;
-    rates += sums[kPerClass + c] / objects;
+    rates += sums[kRatesFrom + c] / objects;
     ++met;
   }
   return met > 0 ? rates / met : std::numeric_limits<double>::quiet_NaN();
 }
 
-std::vector<double> measure(const Case& seen, const Maps& maps, size_t classes) {
+std::vector<double> measure_pointing(const Case& seen, const Maps& maps, size_t classes) {
   const auto found = objects(seen);
   if (found.empty()) return {};
-  std::vector<double> sums(kPerClass + 2 * classes, 0.0);
+  std::vector<double> sums(kRatesFrom + 2 * classes, 0.0);
   for (const size_t k : found) {
     const Question& question = seen.questions[k];
     at::Tensor heat = maps.heat[static_cast<int64_t>(k)];
@@ -44,8 +44,8 @@ std::vector<double> measure(const Case& seen, const Maps& maps, size_t classes) 
     sums[0] += points_at(heat, mask, 0) ? 1 : 0;
     sums[1] += 1;
     const auto index = static_cast<size_t>(question.index);
-    sums[kPerClass + index] += points_at(heat, mask, kTolerance) ? 1 : 0;
-    sums[kPerClass + classes + index] += 1;
+    sums[kRatesFrom + index] += points_at(heat, mask, kTolerance) ? 1 : 0;
+    sums[kRatesFrom + classes + index] += 1;
   }
   return sums;
 }
@@ -76,7 +76,7 @@ Metric pointing(int64_t classes) {
               "of objects with a mask pixel within 15 px of it; ties: the first in row order",
           .needs = {.masks = true},
           .scores = {mean_score("pointing", "the hottest pixel lies on the object"), std::move(near)},
-          .measure = [count](const Case& seen, const Maps& maps) { return measure(seen, maps, count); }};
+          .measure = [count](const Case& seen, const Maps& maps) { return measure_pointing(seen, maps, count); }};
 }
 
 }  // namespace legrad::eval

@@ -9,9 +9,6 @@
 namespace legrad::eval {
 namespace {
 
-// No more images than that exist at a time.
-constexpr int64_t kBatch = 18;
-
 // Row i holds the weights exp(−(i − j)² / 2σ²) of what becomes pixel i of a side, over their sum.
 at::Tensor gaussian_rows(int64_t side, double sigma, at::ScalarType dtype) {
   const at::Tensor place = at::arange(side, at::kDouble);
@@ -39,9 +36,9 @@ at::Tensor blurred(const at::Tensor& image, double sigma) {
 
 at::Tensor rerun(const Case& seen, int64_t count, const std::function<at::Tensor(int64_t index)>& image) {
   std::vector<at::Tensor> scores;
-  for (int64_t first = 0; first < count; first += kBatch) {
+  for (int64_t first = 0; first < count; first += kRerunBatch) {
     std::vector<at::Tensor> batch;
-    for (int64_t i = first; i < std::min(first + kBatch, count); ++i) batch.push_back(image(i));
+    for (int64_t i = first; i < std::min(first + kRerunBatch, count); ++i) batch.push_back(image(i));
     scores.push_back(seen.run(at::cat(batch)).to(at::kCPU, at::kDouble));
   }
   return at::cat(scores);

@@ -8,6 +8,9 @@
 
 namespace legrad::eval {
 
+/// Re-runs go through the model so many at a time: more do not make a CPU faster, and take memory.
+constexpr int64_t kRerunBatch = 18;
+
 /// Places of the pixels of heat [H, W] in row order, int64 [H·W], the hottest first or the coldest; tied pixels stay in
 /// row order either way.
 at::Tensor by_heat(const at::Tensor& heat, bool hottest_first);

@@ -28,7 +28,7 @@ enum Sum : size_t {
   kWidth
 };
 
-std::vector<double> measure(const Case& seen, const Maps& maps) {
+std::vector<double> measure_segmentation(const Case& seen, const Maps& maps) {
   const auto found = objects(seen);
   if (found.empty()) return {};
   std::vector<double> sums(kWidth, 0.0);
@@ -105,7 +105,7 @@ Metric segmentation() {
                       .count = number_of_objects},
                      mean_score("map", "mean over objects of the AP of both classes", true, kAp),
                      mean_score("iou_per_object", "mean over objects of the foreground's IoU", true, kIou)},
-          .measure = measure};
+          .measure = measure_segmentation};
 }
 
 }  // namespace legrad::eval

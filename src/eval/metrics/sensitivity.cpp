@@ -11,7 +11,7 @@
 namespace legrad::eval {
 namespace {
 
-constexpr int kDraws = 10;
+constexpr int kNoises = 10;
 constexpr double kRadius = 0.2;
 
 /// Even noise in [-kRadius, kRadius), of the shape of `image`.
@@ -22,12 +22,12 @@ at::Tensor noise_like(const at::Tensor& image, io::SplitMix64& random) {
   return noise;
 }
 
-std::vector<double> measure(const Case& seen, const Maps& maps) {
+std::vector<double> measure_sensitivity(const Case& seen, const Maps& maps) {
   io::SplitMix64 random(seen.seed);
   const int64_t predicted = seen.questions[static_cast<size_t>(seen.predicted)].index;
   const at::Tensor map = maps.raw[seen.predicted];
   double most = 0;
-  for (int i = 0; i < kDraws; ++i) {
+  for (int i = 0; i < kNoises; ++i) {
     const at::Tensor other = maps.of(seen.input + noise_like(seen.input, random), {predicted})[0];
     const auto change = relative_change(map, other);
     if (!change) return {};
@@ -54,7 +54,7 @@ Metric sensitivity() {
           "preprocessed value; m the predicted class's raw map; maps of zeros are left out",
       .needs = {.maps = true},
       .scores = {mean_score("max_sensitivity", "how much a map changes under slight noise", false)},
-      .measure = measure};
+      .measure = measure_sensitivity};
 }
 
 }  // namespace legrad::eval

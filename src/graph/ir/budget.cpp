@@ -15,7 +15,7 @@ double seconds(clockid_t clock) {
   return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
 
-[[noreturn]] void refuse(const Node* node, const std::string& why) {
+[[noreturn]] void too_much(const Node* node, const std::string& why) {
   throw ModelError("refused at " + describe(node) + ": " + why, Reason::kTooLarge);
 }
 
@@ -46,7 +46,7 @@ void Budget::hold(const Node* node, const std::vector<c10::IValue>& results) {
   }
   if (bytes_ > most_bytes_) forget_freed();
   if (bytes_ > most_bytes_) {
-    refuse(node, "the model holds more than " + std::to_string(most_bytes_ >> 20) + " MiB at one time");
+    too_much(node, "the model holds more than " + std::to_string(most_bytes_ >> 20) + " MiB at one time");
   }
   check_time(node);
 }
@@ -75,7 +75,7 @@ void Budget::check_time(const Node* node) const {
   const double thread = seconds(CLOCK_THREAD_CPUTIME_ID) - thread_start_;
   const double process = seconds(CLOCK_PROCESS_CPUTIME_ID) - process_start_;
   if (std::min(process, thread * at::get_num_threads()) + charged_seconds_ > most_seconds_) {
-    refuse(node, "the model takes more than " + std::to_string(static_cast<int64_t>(most_seconds_)) +
+    too_much(node, "the model takes more than " + std::to_string(static_cast<int64_t>(most_seconds_)) +
                      " seconds of the processor for one run");
   }
 }

@@ -19,7 +19,7 @@ constexpr std::array<std::string_view, 17> kProducts = {
     "mv",     "inner", "outer", "tensordot", "cdist",  "conv1d", "_convolution", "convolution",
 };
 
-bool is_product(const Node* node) {
+bool multiplies(const Node* node) {
   return node->kind().is_aten() && std::ranges::count(kProducts, node->kind().toUnqualString()) > 0;
 }
 
@@ -38,7 +38,7 @@ class Finder {
       if (known_.count(node) > 0 || node->isBefore(anatomy_.tokens.front()->node())) continue;
       // Behind the blocks whole tokens may be multiplied, but not mixed.
       const bool inside = node->isBefore(anatomy_.tokens.back()->node());
-      if (is_product(node) && carrying_operands(node) > 1 && (inside || mixes_tokens(node))) {
+      if (multiplies(node) && carrying_operands(node) > 1 && (inside || mixes_tokens(node))) {
         refuse(node, "a product of two values of the image");
       }
       if (is_outer_product(node)) refuse(node, "a product of each token with each other");
@@ -106,7 +106,7 @@ class Finder {
   void follow(const Node* softmax, const Value* value) const {
     for (const auto& use : value->uses()) {
       const Node* user = use.user;
-      const bool product = is_product(user) || is_aten(user, "mul");
+      const bool product = multiplies(user) || is_aten(user, "mul");
       if (product && carrying_operands(user) > 1)
         refuse(softmax, "a softmax over the " + std::to_string(tokens_) + " tokens");
       if (user->outputs().size() != 1 || !sums_nothing(user)) continue;

@@ -18,7 +18,7 @@ bool is_copy(const Node* node) {
   return is_aten(node, "clone") || is_aten(node, "contiguous") || is_aten(node, "alias") || is_aten(node, "detach");
 }
 
-std::optional<double> number(const Value* value) {
+std::optional<double> plain_number(const Value* value) {
   const auto constant = torch::jit::toIValue(value);
   return constant && constant->isScalar() ? std::optional(constant->toScalar().toDouble()) : std::nullopt;
 }
@@ -49,7 +49,7 @@ class Recomposer {
     if (is_aten(node, "native_layer_norm")) return make_layer_norm(node);
     if (is_aten(node, "_softmax")) return make_softmax(node);
     if (is_aten(node, "where")) return drop_softmax_guard(node);
-    if (is_aten(node, "addmm") && number(node->input(3)) == 1 && number(node->input(4)) == 1)
+    if (is_aten(node, "addmm") && plain_number(node->input(3)) == 1 && plain_number(node->input(4)) == 1)
       return make_linear(node, node->input(1), node->input(2), node->input(0));
     if (is_aten(node, "mm")) return make_linear(node, node->input(0), node->input(1), nullptr);
     if (is_aten(node, "bmm")) return make_matmul(node);
@@ -70,7 +70,7 @@ class Recomposer {
   }
 
   void make_softmax(Node* node) {
-    if (number(node->input(2)) != 0) return;  // a change of type on the way
+    if (plain_number(node->input(2)) != 0) return;  // a change of type on the way
     Writer write(line_, node);
     replace(node->output(),
             write.call("softmax", {node->input(0), node->input(1), write.none()}, line_.facts.at(node->output())));
@@ -85,11 +85,11 @@ class Recomposer {
       if (!is_aten(guard, step)) return;
       if (std::string_view(step) != "eq") guard = guard->input(0)->node();
     }
-    const auto compared = number(guard->input(1));
+    const auto compared = plain_number(guard->input(1));
     if (guard->input(0) != softmax->input(0) || !compared || *compared != -std::numeric_limits<double>::infinity())
       return;
     const Node* filled = node->input(1)->node();
-    const bool zeros = is_aten(filled, "zeros_like") || (is_aten(filled, "full_like") && number(filled->input(1)) == 0);
+    const bool zeros = is_aten(filled, "zeros_like") || (is_aten(filled, "full_like") && plain_number(filled->input(1)) == 0);
     if (zeros) node->output()->replaceAllUsesWith(softmax->output());
   }
 
@@ -109,7 +109,7 @@ class Recomposer {
   }
 
   void add_bias(Node* node) {
-    if (!is_aten(node, "add") || node->inputs().size() != 3 || number(node->input(2)) != 1) return;
+    if (!is_aten(node, "add") || node->inputs().size() != 3 || plain_number(node->input(2)) != 1) return;
     if (!add_bias(node, node->input(0), node->input(1))) add_bias(node, node->input(1), node->input(0));
   }
 

@@ -16,7 +16,7 @@ namespace {
 
 using torch::jit::TreeRef;
 
-constexpr uint64_t kMostLetters = uint64_t{1} << 20;
+constexpr uint64_t kMostLettersInAll = uint64_t{1} << 20;
 constexpr uint64_t kMostElements = 1000;
 
 // What an expression could be. Every bound is from above.
@@ -102,7 +102,7 @@ class Function {
   static std::string name(const TreeRef& identifier) { return identifier->trees()[0]->stringValue(); }
 
   static void check(const Worth& worth) {
-    if (worth.letters <= kMostLetters && worth.elements <= kMostElements) return;
+    if (worth.letters <= kMostLettersInAll && worth.elements <= kMostElements) return;
     throw ModelError("makes a text or tuple that grows without end; it is refused", Reason::kTooLarge);
   }
 

@@ -56,7 +56,7 @@ enum Instruction : unsigned char {
 };
 
 // What the walk knows of a value.
-struct Value {
+struct Pickled {
   enum class Kind { kPlain, kFunction, kContainer } kind = Kind::kPlain;
   uint64_t depth = 1;
   uint64_t reached = 1;  // values within it, counted anew wherever they are met
@@ -140,7 +140,7 @@ class Walk {
       case kLong1:
         return push_number(number(1));
       case kUnicode: {
-        Value text;
+        Pickled text;
         text.text = take(number(4));
         check_text(text.text);
         return push(text);
@@ -157,7 +157,7 @@ class Walk {
       case kEmptyList:
       case kEmptyDict:
         containers_.emplace_back();
-        return push({.kind = Value::Kind::kContainer, .container = containers_.size() - 1});
+        return push({.kind = Pickled::Kind::kContainer, .container = containers_.size() - 1});
       case kAppends:
         return fill(pop_to_mark());
       case kSetItem:
@@ -170,16 +170,16 @@ class Walk {
       case kGlobal: {
         const auto module = line();
         const auto [function, width] = pickled_name(module, line());
-        return push({.kind = function ? Value::Kind::kFunction : Value::Kind::kPlain, .width = width});
+        return push({.kind = function ? Pickled::Kind::kFunction : Pickled::Kind::kPlain, .width = width});
       }
       case kNewObject:
         pop(1);
-        if (top().kind != Value::Kind::kFunction) damaged();
+        if (top().kind != Pickled::Kind::kFunction) damaged();
         return true;
       case kReduce:
       case kBuild: {
         const auto argument = pop(1);
-        if (pop(1)[0].kind != Value::Kind::kFunction) damaged();
+        if (pop(1)[0].kind != Pickled::Kind::kFunction) damaged();
         return push(holding(argument));
       }
       case kPersistentId:
@@ -200,7 +200,7 @@ class Walk {
     }
   }
 
-  bool push(Value value) {
+  bool push(Pickled value) {
     if (++values_ > kMostValues)
       refuse("holds more than " + std::to_string(kMostValues) + " values", Reason::kTooLarge);
     stack_.push_back(value);
@@ -209,7 +209,7 @@ class Walk {
 
   // Of two's complement: one whose last byte has its first bit set is negative, unless it is short.
   bool push_number(size_t width) {
-    Value value;
+    Pickled value;
     if (width > sizeof(uint64_t)) {
       take(width);
     } else if (const auto read = number(width); width < 4 || read >> (8 * width - 1) == 0) {
@@ -228,29 +228,29 @@ class Walk {
     storages_.push_back({std::string(name), *numbers * tuple_[1].width});
   }
 
-  const Value& top() const {
+  const Pickled& top() const {
     if (stack_.empty()) damaged();
     return stack_.back();
   }
 
   // The last values; those below a mark belong to whoever set it.
-  std::vector<Value> pop(size_t count) {
+  std::vector<Pickled> pop(size_t count) {
     const size_t floor = marks_.empty() ? 0 : marks_.back();
     if (stack_.size() < floor + count) damaged();
-    const std::vector<Value> values(stack_.end() - static_cast<std::ptrdiff_t>(count), stack_.end());
+    const std::vector<Pickled> values(stack_.end() - static_cast<std::ptrdiff_t>(count), stack_.end());
     stack_.resize(stack_.size() - count);
     return values;
   }
 
-  std::vector<Value> pop_to_mark() {
+  std::vector<Pickled> pop_to_mark() {
     if (marks_.empty()) damaged();
     const auto values = pop(stack_.size() - marks_.back());
     marks_.pop_back();
     return values;
   }
 
-  Value known(Value value) const {
-    if (value.kind == Value::Kind::kContainer) {
+  Pickled known(Pickled value) const {
+    if (value.kind == Pickled::Kind::kContainer) {
       value.depth = containers_[value.container].depth;
       value.reached = containers_[value.container].reached;
     }
@@ -258,8 +258,8 @@ class Walk {
   }
 
   // A value that holds others.
-  Value holding(const std::vector<Value>& elements) const {
-    Value whole;
+  Pickled holding(const std::vector<Pickled>& elements) const {
+    Pickled whole;
     for (const auto& element : elements) {
       const auto inner = known(element);
       whole.depth = std::max(whole.depth, inner.depth + 1);
@@ -272,8 +272,8 @@ class Walk {
   }
 
   // Each is filled once, before anyone else holds it: so nothing holds itself.
-  bool fill(const std::vector<Value>& elements) {
-    if (top().kind != Value::Kind::kContainer) damaged();
+  bool fill(const std::vector<Pickled>& elements) {
+    if (top().kind != Pickled::Kind::kContainer) damaged();
     auto& container = containers_[top().container];
     if (container.filled) damaged();
     const auto whole = holding(elements);
@@ -291,7 +291,7 @@ class Walk {
   bool get(uint64_t index) {
     if (index >= memo_.size()) damaged();
     const auto value = memo_[index];
-    if (value.kind == Value::Kind::kContainer && !containers_[value.container].filled) damaged();
+    if (value.kind == Pickled::Kind::kContainer && !containers_[value.container].filled) damaged();
     return push(value);
   }
 
@@ -306,11 +306,11 @@ class Walk {
   }
 
   std::string_view rest_;
-  std::vector<Value> stack_;
+  std::vector<Pickled> stack_;
   std::vector<size_t> marks_;
-  std::vector<Value> memo_;
+  std::vector<Pickled> memo_;
   std::vector<Container> containers_;
-  std::vector<Value> tuple_;  // the last one that came with a mark
+  std::vector<Pickled> tuple_;  // the last one that came with a mark
   size_t tuple_end_ = 0;      // how much was left behind it
   std::vector<PickledStorage> storages_;
   uint64_t values_ = 0;

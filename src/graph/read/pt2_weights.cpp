@@ -22,7 +22,7 @@ json config(const Archive& archive, const std::string& record) {
   return archive.has(record) ? read_json(archive, record).at("config") : json::object();
 }
 
-[[noreturn]] void damaged(const std::string& what) { throw ModelError(what, Reason::kDamaged); }
+[[noreturn]] void refuse_damaged(const std::string& what) { throw ModelError(what, Reason::kDamaged); }
 
 std::vector<int64_t> numbers(const json& list, const std::string& name) {
   constexpr int64_t kMost = int64_t{1} << 40;
@@ -30,7 +30,7 @@ std::vector<int64_t> numbers(const json& list, const std::string& name) {
   for (const auto& entry : list) {
     all.push_back(integer(entry.at("as_int")));
     if (all.back() < 0 || all.back() > kMost) {
-      damaged("weight " + name + " has a size or stride of " + std::to_string(all.back()));
+      refuse_damaged("weight " + name + " has a size or stride of " + std::to_string(all.back()));
     }
   }
   return all;
@@ -72,7 +72,7 @@ json read_json(const Archive& archive, const std::string& record) {
 int64_t integer(const json& number) {
   constexpr auto kMost = static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
   if (!number.is_number_integer() || (number.is_number_unsigned() && number.get<uint64_t>() > kMost)) {
-    damaged("there is " + number.dump().substr(0, 20) + " where a whole number should be");
+    refuse_damaged("there is " + number.dump().substr(0, 20) + " where a whole number should be");
   }
   return number.get<int64_t>();
 }
@@ -108,7 +108,7 @@ at::Tensor Pt2Weights::numbers_of(const std::string& record, c10::ScalarType dty
 
 at::Tensor Pt2Weights::read(const std::string& name) {
   const bool weight = weights_.contains(name);
-  if (!weight && !constants_.contains(name)) damaged("there is no weight \"" + name + "\" in it");
+  if (!weight && !constants_.contains(name)) refuse_damaged("there is no weight \"" + name + "\" in it");
   const auto& entry = (weight ? weights_ : constants_).at(name);
   const auto path = entry.at("path_name").get<std::string>();
   const bool plain = !path.empty() && path.find_first_of("/\\") == std::string::npos && path != "." && path != "..";
@@ -126,10 +126,10 @@ at::Tensor Pt2Weights::read(const std::string& name) {
   const auto offset = numbers(json::array({meta.at("storage_offset")}), name)[0];
   const auto dtype = scalar_type(meta.at("dtype"));
   const auto record = std::string(weight ? kWeights : kConstants) + path;
-  if (sizes.size() != strides.size()) damaged("weight " + name + " has not as many strides as sizes");
+  if (sizes.size() != strides.size()) refuse_damaged("weight " + name + " has not as many strides as sizes");
   const auto all = numbers_of(record, dtype);
   if (offset + span(sizes, strides) > all.numel() || product(sizes) > all.numel()) {
-    damaged("weight " + name + " has more numbers than its " + std::to_string(archive_.size(record)) + " bytes hold");
+    refuse_damaged("weight " + name + " has more numbers than its " + std::to_string(archive_.size(record)) + " bytes hold");
   }
   auto& known = tensors_[record + meta.dump()];
   if (known.defined()) return known;
