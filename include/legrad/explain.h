@@ -38,12 +38,19 @@ struct Explanation {
   std::vector<at::Tensor> maps;  ///< of each method in the order given, raw, [B, K, rows, columns]
 };
 
+struct ExplainOptions {
+  /// Bytes that the tapes of a forward sweep may take, so that the backward sweep need not run its blocks again; 0 keeps
+  /// none. Maps are the same either way.
+  int64_t tape_bytes = kTapeBytes;
+};
+
 /// Explains preprocessed images [B, 3, H, W] by several methods at once: one forward sweep, and one backward sweep if
 /// any of them needs it, for each table by which gradients pass, and one relevance walk a table. Methods that do not
 /// look at the target give the same map for every target; where all are of that kind, `target` may be left empty (K =
 /// 1).
 ///
 ///     auto [output, maps] = explain(vit, images, {281}, built_in_methods().choose("legrad,rollout"));
-Explanation explain(const Vit& vit, const at::Tensor& images, const Target& target, const std::vector<Method>& methods);
+Explanation explain(const Vit& vit, const at::Tensor& images, const Target& target, const std::vector<Method>& methods,
+                    const ExplainOptions& options = {});
 
 }  // namespace legrad

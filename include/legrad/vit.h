@@ -35,6 +35,9 @@ namespace model {
 class Network;
 }
 
+/// How much memory a backward sweep may take to save time, where nothing else is said: 256 MiB.
+inline constexpr int64_t kTapeBytes = int64_t{256} << 20;
+
 /// A vision transformer read from a stock export. Immutable: copies are cheap and share everything, and one `Vit` may
 /// be used from many threads at once. Every call leaves the caller's grad and inference mode as it was.
 class Vit {
@@ -62,10 +65,12 @@ class Vit {
   /// One forward sweep over the blocks, then a relevance walk for each table that someone watches, and one backward
   /// sweep if anyone watches it. Returns the model's output [B, C].
   /// A target that is to be chosen by the output costs a plain forward beforehand where a watcher wants a block's own
-  /// score. Watchers are called in the order given, on the caller's thread.
+  /// score. Watchers are called in the order given, on the caller's thread. The backward sweep runs a block again that
+  /// it needs gradients or the attention of; the last ones are kept from the forward sweep instead, as many as
+  /// `tape_bytes` hold. Maps are the same either way.
   at::Tensor sweep(const at::Tensor& images, const Target& target, const std::vector<ForwardWatcher*>& forward,
                    const std::vector<BackwardWatcher*>& backward = {},
-                   const std::vector<RelevanceWatcher*>& relevance = {}) const;
+                   const std::vector<RelevanceWatcher*>& relevance = {}, int64_t tape_bytes = kTapeBytes) const;
 
   /// The same model, whose gradients in the sweeps pass by a table of rules, or with none by autograd; weights are
   /// shared. An operator that the table knows nothing of is refused where a gradient meets it (`InputError`,

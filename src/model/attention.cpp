@@ -14,7 +14,7 @@ at::Tensor wide(const at::Tensor& tensor) {
 }  // namespace
 
 at::Tensor Attention::rows(int64_t first, int64_t count) const {
-  auto scores = wide(query.narrow(2, first, count)).matmul(wide(key).transpose(-2, -1)) * scale;
+  auto scores = (wide(query.narrow(2, first, count)) * scale).matmul(wide(key).transpose(-2, -1));
   if (mask.defined()) {
     const bool broadcast = mask.size(-2) == 1;
     const auto part = broadcast ? mask : mask.narrow(-2, first, count);

@@ -155,6 +155,7 @@ std::shared_ptr<Network> build(const graph::Source& source, int64_t batch, Image
   structure.device = straighten.device;
   structure.exporter = source.description;
   describe_graph(structure, lowered.line, lowered.anatomy);
+  network->tape_bytes = graph::count_bytes(lowered.line) / (batch * structure.blocks);
   cut_stages(*network, lowered.line, lowered.anatomy);
   cut_published(*network, lowered);
   network->line = std::make_shared<const graph::Source>(std::move(lowered.snapshot));

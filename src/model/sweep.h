@@ -6,6 +6,7 @@
 
 #include <vector>
 
+#include "model/block_run.h"
 #include "model/network.h"
 
 namespace legrad::model {
@@ -15,20 +16,15 @@ bool any_score_wanted(const std::vector<ForwardWatcher*>& watchers, int64_t bloc
 
 /// First block to last, handing each block and the gradients of its own score to whoever wants them. A block's
 /// gradients are taken right after it ran and then let go, so memory does not grow with the number of blocks. Returns
-/// the output [B, C]. If `kept` is given, Z^0 ... Z^L are put there, those before Z^`first_kept` undefined.
+/// the output [B, C]. What is to be `kept`, if given, is put there.
 at::Tensor sweep_forward(const Network& network, const at::Tensor& images, const Target& target,
-                         const std::vector<ForwardWatcher*>& watchers, std::vector<at::Tensor>* kept,
-                         int64_t first_kept = 0);
+                         const std::vector<ForwardWatcher*>& watchers, Kept* kept);
 
 /// Reads out the watchers' own tokens, each alone.
 void score_tokens(const Network& network, const Target& target, const std::vector<ForwardWatcher*>& watchers);
 
-/// The first block that a backward watcher needs anything of; `blocks` where there is none.
-int64_t lowest_needed(const std::vector<BackwardWatcher*>& watchers, int64_t blocks);
-
-/// Last block to first, with the gradient of the final score. Needs alone the input of the lowest block needed and what
-/// follows, up to Z^L: each block is run again with its tape.
-void sweep_backward(const Network& network, const std::vector<at::Tensor>& tokens, const Target& target,
+/// Last block to first, with the gradient of the final score. A block whose run was not kept is run again.
+void sweep_backward(const Network& network, Kept& kept, const Target& target,
                     const std::vector<BackwardWatcher*>& watchers);
 
 /// The first block that a relevance walk goes down to; `blocks` where there is none.

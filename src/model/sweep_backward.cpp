@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "graph/ir/tape.h"
 #include "model/grad_scope.h"
 #include "model/sweep.h"
 
@@ -11,18 +10,18 @@ namespace {
 
 class BackwardSweep {
  public:
-  BackwardSweep(const Network& network, const std::vector<at::Tensor>& tokens, const Target& target,
+  BackwardSweep(const Network& network, Kept& kept, const Target& target,
                 const std::vector<BackwardWatcher*>& watchers)
-      : network_(network), tokens_(tokens), target_(target), watchers_(watchers) {}
+      : network_(network), kept_(kept), tokens_(kept.tokens()), target_(target), watchers_(watchers) {}
 
   void run() {
     const auto blocks = static_cast<int64_t>(network_.blocks.size());
-    lowest_gradient_ = 0;
-    while (lowest_gradient_ < blocks && !needs_gradient(lowest_gradient_)) ++lowest_gradient_;
-    if (lowest_gradient_ < blocks || (network_.pooler && needs_gradient(kPooler))) {
+    bool gradients = network_.pooler && needs_gradient(kPooler);
+    for (int64_t l = 0; l < blocks; ++l) gradients = gradients || needs_gradient(l);
+    if (gradients) {
       run_readout();
     } else if (network_.pooler) {
-      show_attention(kPooler, *network_.pooler, tokens_.back());
+      show_attention(kPooler, network_.attend(*network_.pooler, tokens_.back()).attention);
     }
     const int64_t lowest = lowest_needed(watchers_, blocks);
     for (int64_t l = blocks - 1; l >= lowest; --l) run_block(l);
@@ -78,35 +77,31 @@ class BackwardSweep {
 
   // One tape, as many gradients as targets; none where no gradient is needed at the block's context or below it.
   void run_block(int64_t index) {
-    const auto& block = network_.blocks[index];
-    const bool below = lowest_gradient_ < index;
-    const bool context = anyone_needs(index, BackwardNeed::kContext);
-    if (!below && !context) {
-      show_attention(index, block, tokens_[index]);
-      for (size_t k = 0; k < gradients_.size(); ++k) {
-        hand_out({index, static_cast<int64_t>(k), nullptr, {}, tokens_[index + 1], gradients_[k]});
-      }
+    const auto& needed = kept_.needed(index);
+    const auto to_tokens = [&](size_t k) {
+      return BackwardBlock{index, static_cast<int64_t>(k), nullptr, {}, tokens_[index + 1], gradients_[k]};
+    };
+    if (!needed.tape() && !needed.attention) {
+      for (size_t k = 0; k < gradients_.size(); ++k) hand_out(to_tokens(k));
       return;
     }
-    const GradScope scope(true);
-    const auto leaf = below ? tokens_[index].detach().requires_grad_() : tokens_[index];
-    auto attended = network_.attend(block, leaf);
-    if (!below) attended.context = attended.context.detach().requires_grad_();
-    hand_out(index, attended.attention);
-    std::vector<at::Tensor> leaves;
-    if (below) leaves.push_back(leaf);
-    if (context) leaves.push_back(attended.context);
-    const graph::Tape tape({network_.run_tail(block, attended.context, leaf)}, leaves);
+    const auto run = kept_.take_run(network_, index);
+    hand_out(index, run.attended.attention);
     for (size_t k = 0; k < gradients_.size(); ++k) {
-      const auto taken = tape.pull({gradients_[k]}, /*keep=*/k + 1 < gradients_.size());
-      hand_out({index, static_cast<int64_t>(k), context ? &attended.attention : nullptr,
-                context ? taken.back() : at::Tensor(), tokens_[index + 1], gradients_[k]});
-      gradients_[k] = below ? taken.front() : at::Tensor();
+      auto block = to_tokens(k);
+      std::vector<at::Tensor> taken;
+      if (run.tape) taken = run.tape->pull({gradients_[k]}, /*keep=*/k + 1 < gradients_.size());
+      if (needed.context) {
+        block.attention = &run.attended.attention;
+        block.context_gradient = taken.back();
+      }
+      hand_out(block);
+      gradients_[k] = needed.below ? taken.front() : at::Tensor();
     }
   }
 
-  void show_attention(int64_t index, const AttentionStage& stage, const at::Tensor& tokens) {
-    if (anyone_needs(index, BackwardNeed::kAttention)) hand_out(index, network_.attend(stage, tokens).attention);
+  void show_attention(int64_t index, const Attention& attention) {
+    if (anyone_needs(index, BackwardNeed::kAttention)) hand_out(index, attention);
   }
 
   void hand_out(int64_t index, const Attention& attention) {
@@ -125,25 +120,18 @@ class BackwardSweep {
   }
 
   const Network& network_;
+  Kept& kept_;
   const std::vector<at::Tensor>& tokens_;
   const Target& target_;
   const std::vector<BackwardWatcher*>& watchers_;
-  int64_t lowest_gradient_ = 0;        // the first block someone needs a gradient of
   std::vector<at::Tensor> gradients_;  // [K] of ∂s_k/∂Z^l, l falling
 };
 
 }  // namespace
 
-int64_t lowest_needed(const std::vector<BackwardWatcher*>& watchers, int64_t blocks) {
-  int64_t lowest = 0;
-  const auto needed = [&](const BackwardWatcher* watcher) { return watcher->needs(lowest) != BackwardNeed::kNothing; };
-  while (lowest < blocks && std::none_of(watchers.begin(), watchers.end(), needed)) ++lowest;
-  return lowest;
-}
-
-void sweep_backward(const Network& network, const std::vector<at::Tensor>& tokens, const Target& target,
+void sweep_backward(const Network& network, Kept& kept, const Target& target,
                     const std::vector<BackwardWatcher*>& watchers) {
-  BackwardSweep(network, tokens, target, watchers).run();
+  BackwardSweep(network, kept, target, watchers).run();
 }
 
 }  // namespace legrad::model

@@ -27,17 +27,17 @@ at::Tensor read_out_alone(const Network& network, const at::Tensor& token) {
 
 class ForwardSweep {
  public:
-  ForwardSweep(const Network& network, const Target& target, const std::vector<ForwardWatcher*>& watchers)
-      : network_(network), target_(target), watchers_(watchers) {}
+  ForwardSweep(const Network& network, const Target& target, const std::vector<ForwardWatcher*>& watchers, Kept* kept)
+      : network_(network), target_(target), watchers_(watchers), kept_(kept) {}
 
-  at::Tensor run(const at::Tensor& images, std::vector<at::Tensor>* kept, int64_t first_kept) {
+  at::Tensor run(const at::Tensor& images) {
     auto tokens = network_.run_embed(images);
-    if (kept) kept->push_back(first_kept == 0 ? tokens : at::Tensor());
+    if (kept_) kept_->add_tokens(tokens);
     const auto blocks = static_cast<int64_t>(network_.blocks.size());
     for (index_ = 0; index_ < blocks; ++index_) {
       const bool last = index_ + 1 == blocks;
-      tokens = run_block(network_.blocks[index_], tokens, last && !kept);
-      if (kept) kept->push_back(index_ + 1 >= first_kept ? tokens : at::Tensor());
+      tokens = run_block(network_.blocks[index_], tokens, last && !kept_);
+      if (kept_) kept_->add_tokens(tokens);
     }
     if (output_.defined()) return output_;
     return network_.run_readout(tokens);
@@ -60,7 +60,10 @@ class ForwardSweep {
     const bool on_rows = model && network_.plan.rows_restricted && !network_.pooler;
     const bool on_all_rows = model && !on_rows && !network_.pooler;
 
-    auto attended = network_.attend(block, input);
+    // A tape of its own is taken where all rows are scored.
+    const bool keep = kept_ && kept_->wants(index_) && !(mean || on_all_rows);
+    auto run = run_for(keep ? kept_->needed(index_) : Needed(), network_, block, input);
+    const auto& attended = run.attended;
     if (on_rows && !mean && output_suffices && !watched()) {
       score_on_rows(block, attended, input, /*keep_output=*/true);
       return {};
@@ -69,7 +72,7 @@ class ForwardSweep {
     if (mean || on_all_rows) {
       output = score_on_all_rows(block, attended, input, on_all_rows, mean);
     } else {
-      output = network_.run_tail(block, attended.context, input);
+      output = run.output.defined() ? run.output.detach() : network_.run_tail(block, attended.context, input);
     }
     if (watched()) {
       ForwardBlock seen{index_, input, output, attended.attention};
@@ -84,6 +87,7 @@ class ForwardSweep {
     if (on_rows) score_on_rows(block, attended, input, /*keep_output=*/false);
     if (model && network_.pooler) score_by_pooler(BlockScore::kModel, *network_.pooler, output);
     if (wanted(BlockScore::kPublished)) score_by_pooler(BlockScore::kPublished, published_pooler(), output);
+    if (keep) kept_->add_run(index_, std::move(run));
     return output;
   }
 
@@ -192,6 +196,7 @@ class ForwardSweep {
   const Network& network_;
   const Target& target_;
   const std::vector<ForwardWatcher*>& watchers_;
+  Kept* kept_;
   int64_t index_ = 0;
   int64_t targets_ = -1;
   at::Tensor output_;
@@ -232,10 +237,9 @@ std::vector<at::Tensor> gradient(const at::Tensor& score, const std::vector<at::
 }
 
 at::Tensor sweep_forward(const Network& network, const at::Tensor& images, const Target& target,
-                         const std::vector<ForwardWatcher*>& watchers, std::vector<at::Tensor>* kept,
-                         int64_t first_kept) {
+                         const std::vector<ForwardWatcher*>& watchers, Kept* kept) {
   const GradScope scope(false);
-  return ForwardSweep(network, target, watchers).run(images, kept, first_kept);
+  return ForwardSweep(network, target, watchers, kept).run(images);
 }
 
 }  // namespace legrad::model

@@ -99,7 +99,7 @@ at::Tensor Vit::forward(const at::Tensor& images) const { return sweep(images, {
 
 at::Tensor Vit::sweep(const at::Tensor& images, const Target& target, const std::vector<ForwardWatcher*>& forward,
                       const std::vector<BackwardWatcher*>& backward,
-                      const std::vector<RelevanceWatcher*>& relevance) const {
+                      const std::vector<RelevanceWatcher*>& relevance, int64_t tape_bytes) const {
   const model::GradScope scope(false);
   return model::plainly<Error>("running the model", [&] {
     const auto input = prepared(images, structure());
@@ -112,16 +112,15 @@ at::Tensor Vit::sweep(const at::Tensor& images, const Target& target, const std:
       if (chosen.to_be_chosen()) chosen = as_asked(chosen.chosen(output));
     };
     if (model::any_score_wanted(forward, structure().blocks) && chosen.to_be_chosen()) choose(this->forward(input));
-    std::vector<at::Tensor> tokens;
     const bool back = !backward.empty() || !relevance.empty();
     const int64_t blocks = structure().blocks;
-    auto output = model::sweep_forward(
-        *network_, input, chosen, forward, back ? &tokens : nullptr,
-        std::min(model::lowest_needed(backward, blocks), model::lowest_watched(relevance, blocks)));
+    const auto first = std::min(model::lowest_needed(backward, blocks), model::lowest_watched(relevance, blocks));
+    model::Kept kept(*network_, backward, first, input.size(0), tape_bytes);
+    auto output = model::sweep_forward(*network_, input, chosen, forward, back ? &kept : nullptr);
     choose(output);
     model::score_tokens(*network_, chosen, forward);
-    model::walk_relevance(*network_, input, tokens, output, chosen, relevance);
-    if (!backward.empty()) model::sweep_backward(*network_, tokens, chosen, backward);
+    model::walk_relevance(*network_, input, kept.tokens(), output, chosen, relevance);
+    if (!backward.empty()) model::sweep_backward(*network_, kept, chosen, backward);
     return output;
   });
 }

@@ -3,6 +3,7 @@
 #include <torch/csrc/jit/ir/constants.h>
 #include <torch/csrc/jit/passes/dead_code_elimination.h>
 
+#include <algorithm>
 #include <unordered_set>
 
 namespace legrad::graph {
@@ -34,6 +35,20 @@ int64_t count_parameters(const StraightLine& line) {
     if (seen.insert(constant->toTensor().data_ptr()).second) count += constant->toTensor().numel();
   }
   return count;
+}
+
+int64_t count_bytes(const StraightLine& line) {
+  int64_t bytes = 0;
+  for (const Node* node : line.graph->nodes()) {
+    const auto* schema = node->maybeSchema();
+    if (!schema || std::ranges::any_of(schema->returns(), &c10::Argument::alias_info)) continue;
+    for (const Value* output : node->outputs()) {
+      const auto fact = line.facts.find(output);
+      if (fact == line.facts.end() || fact->second.sizes.empty()) continue;
+      bytes += c10::multiply_integers(fact->second.sizes) * static_cast<int64_t>(c10::elementSize(fact->second.dtype));
+    }
+  }
+  return bytes;
 }
 
 const std::vector<int64_t>& sizes_of(const StraightLine& line, const Value* value) {

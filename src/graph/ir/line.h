@@ -43,6 +43,9 @@ void drop_dead_code(StraightLine& line);
 /// How many numbers the line's constants hold, each weight counted once.
 int64_t count_parameters(const StraightLine& line);
 
+/// What all values on the line take together that are no views of others, on the example.
+int64_t count_bytes(const StraightLine& line);
+
 /// The sizes of a tensor as they were seen on the example; empty for any other value.
 const std::vector<int64_t>& sizes_of(const StraightLine& line, const Value* value);
 

@@ -7,8 +7,10 @@
 namespace legrad::graph {
 namespace {
 
-bool is_one_row(const at::Tensor& input, const at::Tensor& weight) {
-  return input.is_cpu() && weight.dim() == 2 && weight.is_contiguous() && input.numel() == weight.size(1) &&
+// Products of a few rows, as those of readout rows for some targets, are nothing but the reading of the weights.
+bool has_few_rows(const at::Tensor& input, const at::Tensor& weight) {
+  constexpr int64_t kMost = 32;
+  return input.is_cpu() && weight.dim() == 2 && weight.is_contiguous() && input.numel() <= kMost * weight.size(1) &&
          (weight.scalar_type() == at::kFloat || weight.scalar_type() == at::kDouble);
 }
 
@@ -22,13 +24,14 @@ int64_t count_slices(int64_t rows) {
 }  // namespace
 
 at::Tensor linear(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias) {
-  if (!is_one_row(input, weight) || at::get_num_threads() == 1) return at::linear(input, weight, bias);
+  if (!has_few_rows(input, weight) || at::get_num_threads() == 1) return at::linear(input, weight, bias);
   // Rows times slices, not slices times columns: of the two, autograd takes the gradient of this one fast.
   const int64_t slices = count_slices(weight.size(0));
-  const auto row = input.reshape({1, 1, weight.size(1)}).expand({slices, 1, -1});
+  const auto rows = input.reshape({1, -1, weight.size(1)}).expand({slices, -1, -1});
   auto sizes = input.sizes().vec();
   sizes.back() = weight.size(0);
-  const auto output = row.bmm(weight.unflatten(0, {slices, -1}).transpose(1, 2)).reshape(sizes);
+  const auto products = rows.bmm(weight.unflatten(0, {slices, -1}).transpose(1, 2));  // [slices, rows, outputs]
+  const auto output = products.transpose(0, 1).reshape(sizes);
   return bias && bias->defined() ? output + *bias : output;
 }
 

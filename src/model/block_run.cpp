@@ -1,0 +1,75 @@
+#include "model/block_run.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "model/grad_scope.h"
+
+namespace legrad::model {
+namespace {
+
+bool anyone_needs(const std::vector<BackwardWatcher*>& watchers, int64_t block, BackwardNeed need) {
+  return std::ranges::any_of(watchers, [&](const BackwardWatcher* watcher) { return watcher->needs(block) == need; });
+}
+
+// Q, K, V and O of one image.
+int64_t bytes_of_attention(const Structure& structure) {
+  return 4 * structure.tokens * structure.width * static_cast<int64_t>(c10::elementSize(structure.dtype));
+}
+
+}  // namespace
+
+int64_t lowest_needed(const std::vector<BackwardWatcher*>& watchers, int64_t blocks) {
+  int64_t lowest = 0;
+  const auto needs = [&](const BackwardWatcher* watcher) { return watcher->needs(lowest) != BackwardNeed::kNothing; };
+  while (lowest < blocks && std::ranges::none_of(watchers, needs)) ++lowest;
+  return lowest;
+}
+
+std::vector<Needed> needed(const std::vector<BackwardWatcher*>& watchers, int64_t blocks) {
+  std::vector<Needed> all(blocks);
+  bool below = false;  // whether a block before this one has to be reached
+  for (int64_t l = 0; l < blocks; ++l) {
+    all[l] = {below, anyone_needs(watchers, l, BackwardNeed::kContext),
+              anyone_needs(watchers, l, BackwardNeed::kAttention)};
+    below = below || all[l].context || anyone_needs(watchers, l, BackwardNeed::kTokens);
+  }
+  return all;
+}
+
+BlockRun run_for(const Needed& needed, const Network& network, const Network::Block& block, const at::Tensor& tokens) {
+  if (!needed.tape()) return {network.attend(block, tokens), {}, {}};
+  const GradScope scope(true);
+  const auto leaf = needed.below ? tokens.detach().requires_grad_() : tokens;
+  BlockRun run{network.attend(block, leaf), {}, {}};
+  auto& context = run.attended.context;
+  if (!needed.below) context = context.detach().requires_grad_();
+  run.output = network.run_tail(block, context, leaf);
+  std::vector<at::Tensor> leaves;
+  if (needed.below) leaves.push_back(leaf);
+  if (needed.context) leaves.push_back(context);
+  run.tape.emplace(std::vector<at::Tensor>{run.output}, std::move(leaves));
+  return run;
+}
+
+Kept::Kept(const Network& network, const std::vector<BackwardWatcher*>& watchers, int64_t first, int64_t batch,
+           int64_t bytes)
+    : first_(first), needed_(model::needed(watchers, network.structure.blocks)), runs_(needed_.size()) {
+  first_run_ = network.structure.blocks;
+  for (int64_t left = bytes / batch; first_run_ > first; --first_run_) {
+    const auto& needs = needed_[first_run_ - 1];
+    left -= needs.tape() ? network.tape_bytes : needs.attention ? bytes_of_attention(network.structure) : 0;
+    if (left < 0) break;
+  }
+}
+
+void Kept::add_tokens(const at::Tensor& tokens) {
+  tokens_.push_back(static_cast<int64_t>(tokens_.size()) >= first_ ? tokens : at::Tensor());
+}
+
+BlockRun Kept::take_run(const Network& network, int64_t block) {
+  if (auto& run = runs_[block]) return *std::exchange(run, std::nullopt);
+  return run_for(needed_[block], network, network.blocks[block], tokens_[block]);
+}
+
+}  // namespace legrad::model

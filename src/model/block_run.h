@@ -1,0 +1,64 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <legrad/sweep.h>
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "graph/ir/tape.h"
+#include "model/network.h"
+
+namespace legrad::model {
+
+/// What a backward sweep needs of a block.
+struct Needed {
+  bool below = false;      ///< the gradients at its input
+  bool context = false;    ///< those at its context
+  bool attention = false;  ///< its attention alone
+  bool tape() const { return below || context; }
+};
+
+/// The first block that a backward watcher needs anything of; `blocks` where there is none.
+int64_t lowest_needed(const std::vector<BackwardWatcher*>& watchers, int64_t blocks);
+
+/// Of each block.
+std::vector<Needed> needed(const std::vector<BackwardWatcher*>& watchers, int64_t blocks);
+
+/// A block as it ran, with what a backward sweep needs of it.
+struct BlockRun {
+  Attended attended;
+  at::Tensor output;                ///< Z^l, on the tape; undefined without one
+  std::optional<graph::Tape> tape;  ///< from Z^l to Z^{l-1} if `below`, then to the context if that is needed
+};
+
+BlockRun run_for(const Needed& needed, const Network& network, const Network::Block& block, const at::Tensor& tokens);
+
+/// What a forward sweep leaves for those that go back: tokens, and the runs of the last blocks as far as there is room.
+class Kept {
+ public:
+  /// Z^l before `first` are not kept. Runs of `batch` images take about `bytes` at most.
+  Kept(const Network& network, const std::vector<BackwardWatcher*>& watchers, int64_t first, int64_t batch,
+       int64_t bytes);
+
+  /// Whether the run of a block is to be kept.
+  bool wants(int64_t block) const { return block >= first_run_ && (needed_[block].tape() || needed_[block].attention); }
+  const Needed& needed(int64_t block) const { return needed_[block]; }
+
+  void add_tokens(const at::Tensor& tokens);
+  void add_run(int64_t block, BlockRun run) { runs_[block] = std::move(run); }
+
+  const std::vector<at::Tensor>& tokens() const { return tokens_; }  ///< Z^0 ... Z^L
+  /// The run of a block, which is then let go of; the block is run again where it was not kept.
+  BlockRun take_run(const Network& network, int64_t block);
+
+ private:
+  int64_t first_;
+  int64_t first_run_;
+  std::vector<Needed> needed_;
+  std::vector<at::Tensor> tokens_;
+  std::vector<std::optional<BlockRun>> runs_;
+};
+
+}  // namespace legrad::model
