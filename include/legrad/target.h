@@ -62,6 +62,9 @@ class Target {
   /// Score `k` [B] of an output [B, C].
   at::Tensor score(const at::Tensor& output, int64_t k) const;
 
+  /// Scores `first` to `first` + T - 1 [T, B], each of an output of its own: `outputs` [T, B, C].
+  at::Tensor scores_apart(const at::Tensor& outputs, int64_t first) const;
+
   /// The weights [B, C] by which score `k` is a sum over the output's entries: 1 for a class, the embedding for an
   /// embedding, over the output's length where lengths are divided out; of a callable its gradient.
   at::Tensor weights(const at::Tensor& output, int64_t k) const;

@@ -137,11 +137,9 @@ class ForwardSweep {
       const auto output = run(leaf, tokens.repeat({most, 1, 1}));
       if (keep_output && first == 0) output_ = output.narrow(0, 0, batch).detach();
       if (targets < 0) targets = targets_ = target_.count(output.narrow(0, 0, batch).detach());
-      std::vector<at::Tensor> scores;
-      for (int64_t i = 0; i < most; ++i) scores.push_back(target_.score(output.narrow(0, i * batch, batch), first + i));
-      const auto stacked = at::stack(scores);  // [T, B]
-      const auto taken = gradient(stacked.sum(), {leaf}, false)[0];
-      hand_out(kind, {index_, first, stacked.detach(), taken.unflatten(0, {most, batch}), rows, &attention});
+      const auto scores = target_.scores_apart(output.unflatten(0, {most, batch}), first);  // [T, B]
+      const auto taken = gradient(scores.sum(), {leaf}, false)[0];
+      hand_out(kind, {index_, first, scores.detach(), taken.unflatten(0, {most, batch}), rows, &attention});
     }
   }
 

@@ -90,13 +90,19 @@ struct Target::Kind {
       const auto width = output.size(1);
       return output.gather(1, tensor.narrow(1, k, 1).to(output.device()).remainder(width)).squeeze(1);
     }
-    auto embedding = tensor.select(-2, k).to(output.device(), output.scalar_type());  // [C] or [B, C]
-    auto compared = output;
-    if (similarity == Similarity::kCosine) {
-      embedding = model::unit_rows(embedding);
-      compared = model::unit_rows(compared);
+    return similarity_of(output, tensor.select(-2, k).to(output.device(), output.scalar_type()));
+  }
+
+  // Target i's score of outputs[i], [T, B].
+  at::Tensor scores_apart(const at::Tensor& outputs, int64_t first) const {
+    const int64_t count = outputs.size(0);
+    if (embeddings()) {
+      const auto some = tensor.narrow(-2, first, count).to(outputs.device(), outputs.scalar_type());
+      return similarity_of(outputs, some.dim() == 2 ? some.unsqueeze(1) : some.transpose(0, 1));
     }
-    return (compared * embedding).sum(-1);
+    std::vector<at::Tensor> scores;
+    for (int64_t i = 0; i < count; ++i) scores.push_back(score(outputs[i], first + i));
+    return at::stack(scores);
   }
 
   at::Tensor weights(const at::Tensor& output, int64_t k) const {
@@ -111,6 +117,12 @@ struct Target::Kind {
   }
 
  private:
+  // Of outputs [..., B, C] and embeddings that broadcast to that.
+  at::Tensor similarity_of(const at::Tensor& output, const at::Tensor& embedding) const {
+    if (similarity == Similarity::kDot) return (output * embedding).sum(-1);
+    return (model::unit_rows(output) * model::unit_rows(embedding)).sum(-1);
+  }
+
   at::Tensor gradient(const at::Tensor& output, int64_t k) const {
     const model::GradScope scope(true);
     const auto leaf = output.detach().requires_grad_();
@@ -219,6 +231,10 @@ int64_t Target::count(const at::Tensor& output) const {
 
 at::Tensor Target::score(const at::Tensor& output, int64_t k) const {
   return kind_->choice ? chosen(output).score(output, k) : kind_->score(output, k);
+}
+
+at::Tensor Target::scores_apart(const at::Tensor& outputs, int64_t first) const {
+  return kind_->choice ? chosen(outputs[0]).scores_apart(outputs, first) : kind_->scores_apart(outputs, first);
 }
 
 at::Tensor Target::weights(const at::Tensor& output, int64_t k) const {
