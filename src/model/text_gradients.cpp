@@ -95,7 +95,7 @@ TextGradients joined(const std::vector<TextGradients>& texts) {
 
 TextGradients text_gradients(const TextNetwork& network, const at::Tensor& ids, const at::Tensor& images,
                              TextScore score) {
-  const auto& stages = *network.stages;
+  const auto& stages = network.stages();
   const auto run = score == TextScore::kByBlock ? by_block : of_final_score;
   if (!network.text_by_text || ids.size(0) == 1) return run(stages, ids, images);
   std::vector<TextGradients> texts;

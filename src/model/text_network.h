@@ -5,6 +5,8 @@
 #include <legrad/text_tower.h>
 
 #include <cstdint>
+#include <functional>
+#include <mutex>
 #include <optional>
 #include <vector>
 
@@ -25,11 +27,11 @@ struct TextStages {
   graph::Program readout;     ///< Z^L -> embedding [K, d]
 };
 
-/// A text tower: as one program, and in stages where its blocks could be told apart.
-struct TextNetwork {
+/// A text tower: as one program, and in stages when it is explained.
+class TextNetwork {
+ public:
   graph::Program program;
-  std::optional<TextStages> stages;
-  std::optional<ModelError> refusal;  ///< why there are no stages
+  std::function<TextStages()> cut;  ///< cuts it into stages, which takes a while
   int64_t length = 0;
   int64_t vocabulary = 0;
   int64_t width = 0;
@@ -39,9 +41,18 @@ struct TextNetwork {
 
   /// Embeddings of ids on the tower's device.
   at::Tensor run(const at::Tensor& ids) const;
+
+  /// Cut when first asked for. Throws `ModelError` where the blocks cannot be told apart; such a tower embeds texts all
+  /// the same.
+  const TextStages& stages() const;
+
+ private:
+  mutable std::once_flag cut_once_;
+  mutable std::optional<TextStages> stages_;
+  mutable std::optional<ModelError> refusal_;  ///< why there are none
 };
 
-/// What `TextTower::gradients` promises, for ids and embeddings of images [K, d] on the tower's device. Needs stages.
+/// What `TextTower::gradients` promises, for ids and embeddings of images [K, d] on the tower's device.
 TextGradients text_gradients(const TextNetwork& network, const at::Tensor& ids, const at::Tensor& images,
                              TextScore score);
 

@@ -32,6 +32,18 @@ at::Tensor TextNetwork::run(const at::Tensor& ids) const {
   return at::cat(rows);
 }
 
+const TextStages& TextNetwork::stages() const {
+  std::call_once(cut_once_, [&] {
+    try {
+      stages_ = plainly<ModelError>("taking the text tower apart", cut);
+    } catch (const Error& error) {
+      refusal_ = ModelError(std::string("the text tower cannot be explained: ") + error.what(), error.reason());
+    }
+  });
+  if (refusal_) throw ModelError(*refusal_);
+  return *stages_;
+}
+
 namespace {
 
 // Texts of different ids, each with its largest at another place: towers read the place of the largest id, the first
@@ -43,17 +55,6 @@ at::Tensor example_texts(int64_t count, int64_t length, int64_t vocabulary, c10:
   auto ids = at::remainder(at::add(at::mul(column, 7), at::mul(row, 13)), most);
   const auto last = at::sub(at::full({count, 1}, length - 1, at::kLong), at::remainder(row, length));
   return ids.scatter(1, last, most).to(device);
-}
-
-// A tower whose blocks cannot be told apart embeds texts all the same.
-void cut_stages(TextNetwork& network, const graph::Source& source, const at::Tensor& ids, const at::Tensor& embeddings,
-                const graph::StraightenOptions& options) {
-  try {
-    network.stages = plainly<ModelError>("taking the text tower apart",
-                                         [&] { return cut_text_stages(source, ids, embeddings, options); });
-  } catch (const Error& error) {
-    network.refusal = ModelError(error.what(), error.reason());
-  }
 }
 
 std::shared_ptr<TextNetwork> build(const graph::Source& source, int64_t batch, int64_t length,
@@ -85,7 +86,9 @@ std::shared_ptr<TextNetwork> build(const graph::Source& source, int64_t batch, i
   if (!agree(embeddings.narrow(0, kTexts - 1, 1), alone)) {
     throw ModelError("the texts of a batch have an influence on each other", Reason::kMixesImages);
   }
-  cut_stages(*network, source, texts.narrow(0, 0, batch), embeddings.narrow(0, 0, batch), options);
+  network->cut = [=, ids = texts.narrow(0, 0, batch), made = embeddings.narrow(0, 0, batch)] {
+    return cut_text_stages(source, ids, made, options);
+  };
   return network;
 }
 
@@ -156,10 +159,6 @@ TextGradients TextTower::gradients(const at::Tensor& ids, const at::Tensor& imag
     text << "embeddings of images of shape " << (images.defined() ? images.sizes() : at::IntArrayRef{}) << " for "
          << ids.size(0) << " texts; expected [1, " << width() << "] or one for each";
     throw InputError(text.str());
-  }
-  if (network_->refusal) {
-    throw ModelError(std::string("the text tower cannot be explained: ") + network_->refusal->what(),
-                     network_->refusal->reason());
   }
   const model::GradScope scope(false);
   return model::plainly<Error>("explaining the text tower", [&] {

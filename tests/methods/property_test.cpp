@@ -85,8 +85,8 @@ class PropertyTest : public ::testing::TestWithParam<std::string> {
   }
 
   /// The output, then the maps of every method, [B, ...] each.
-  std::vector<at::Tensor> explained(const at::Tensor& images) const {
-    auto found = explain(vit_, images, {0, 1}, methods_);
+  std::vector<at::Tensor> explained(const at::Tensor& images, const ExplainOptions& options = {}) const {
+    auto found = explain(vit_, images, {0, 1}, methods_, options);
     found.maps.insert(found.maps.begin(), found.output);
     return found.maps;
   }
@@ -135,6 +135,14 @@ TEST_P(PropertyTest, AnImageHasTheSameMapsInEveryBatch) {
   expect_close(explained(images_.narrow(0, 0, 3)), of_images(together, {0, 1, 2}));
   const std::vector<int64_t> shuffled = {3, 0, 4, 2, 1};
   expect_close(explained(of_images({images_}, shuffled)[0]), of_images(together, shuffled));
+}
+
+// Whether a block was kept or is run again, as many as there is room for.
+TEST_P(PropertyTest, TapesSaveTimeAndChangeNothing) {
+  const auto expected = explained(images_, {.tape_bytes = 0});
+  for (const int64_t bytes : {int64_t{1} << 19, int64_t{1} << 21, kTapeBytes}) {
+    EXPECT_TRUE(equal(explained(images_, {.tape_bytes = bytes}), expected)) << bytes << " bytes";
+  }
 }
 
 TEST_P(PropertyTest, OneThreadComputesWhatTwoDo) {
