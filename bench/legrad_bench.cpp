@@ -127,9 +127,10 @@ nlohmann::json measure(const Options& options) {
 
   std::string plain_form;
   auto plain = faster_of_original_and_frozen(options.model, images, options.runs, plain_form);
-  explain();
   plain.forward({images});
-  const double extra = legrad::bench::peak_above_now([&] { explain(); });
+  const double before = legrad::bench::resident_mib();
+  explain();
+  const double extra = legrad::bench::peak_mib([&] { explain(); }) - before;
   std::vector<double> forward_times;
   std::vector<double> explain_times;
   std::vector<std::vector<double>> alone_times(chosen.size() > 1 ? chosen.size() : 0);
@@ -201,9 +202,10 @@ int main(int argc, char** argv) {
       ->check(CLI::IsMember({"vjp"}));
   app.add_option("--against", options.against, "An earlier result of the same case, to say what has changed")
       ->check(CLI::ExistingFile);
-  app.add_flag("--on-request", options.on_request,
-               "Waits for a line of standard input before each round and then prints its times, so that rounds of other "
-               "programs can come between; at the end of the input, the medians");
+  app.add_flag(
+      "--on-request", options.on_request,
+      "Waits for a line of standard input before each round and then prints its times, so that rounds of other "
+      "programs can come between; at the end of the input, the medians");
   app.add_flag("--json", options.json, "One JSON object on one line and nothing else");
   try {
     app.parse(argc, argv);

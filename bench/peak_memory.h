@@ -18,16 +18,20 @@ inline double own_mib(const std::string& row) {
   throw std::runtime_error("/proc/self/status has no row " + row);
 }
 
-/// The most resident memory while `work` runs, above what was resident before, in MiB, as the kernel keeps it. Memory
-/// that the allocator keeps from earlier work is given back first.
-inline double peak_above_now(const std::function<void()>& work) {
+/// Resident memory of this process in MiB, once what the allocator keeps from earlier work is given back.
+inline double resident_mib() {
   malloc_trim(0);
-  std::ofstream anew("/proc/self/clear_refs");
-  anew << 5 << std::flush;  // from here on the kernel's peak, VmHWM, is one of what is resident now
-  if (!anew) throw std::runtime_error("/proc/self/clear_refs cannot be written, and a peak not be told from an earlier one");
-  const double before = own_mib("VmRSS");
+  return own_mib("VmRSS");
+}
+
+/// The most resident memory while `work` runs, in MiB, as the kernel keeps it.
+inline double peak_mib(const std::function<void()>& work) {
+  malloc_trim(0);
+  std::ofstream peak("/proc/self/clear_refs");
+  peak << 5 << std::flush;  // forget earlier peaks
+  if (!peak) throw std::runtime_error("/proc/self/clear_refs cannot be written, so earlier peaks cannot be forgotten");
   work();
-  return own_mib("VmHWM") - before;
+  return own_mib("VmHWM");
 }
 
 }  // namespace legrad::bench
