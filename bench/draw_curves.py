@@ -17,25 +17,29 @@ def draw(result, folder):
     matplotlib.use("svg")
     matplotlib.rcParams.update({"font.size": 9, "svg.fonttype": "none", "svg.hashsalt": "legrad", "axes.spines.top": False,
                                 "axes.spines.right": False, "axes.grid": True, "grid.color": "#e6e6e6"})
-    from matplotlib import pyplot
+    from matplotlib import pyplot, ticker
 
     folder.mkdir(parents=True, exist_ok=True)
     for name, curve in result["curves"].items():
-        figure, (cost, memory) = pyplot.subplots(1, 2, figsize=(7.6, 2.9), layout="constrained")
+        figure, (cost, memory) = pyplot.subplots(1, 2, figsize=(7.6, 3.1), layout="constrained")
         cost.axhline(1, color=FORWARD, linewidth=1, label="a plain forward")
         for axes, key in ((cost, "ratio"), (memory, "extra_mib")):
             line(axes, curve, key, "ours", OURS, "this library")
             line(axes, curve, key, "plain_autograd", PEER, "autograd, N×N maps kept")
             axes.set_xscale("log")
-            axes.set_yscale("log" if key == "extra_mib" else "linear")
             ticks = [p["tokens"] if curve["option"] == "side" else p["value"] for p in curve["points"]]
             axes.set_xticks(ticks, [f"{tick:,}".replace(",", " ") for tick in ticks])
-            axes.minorticks_off()
+            axes.xaxis.set_minor_locator(ticker.NullLocator())
             axes.set_xlabel(curve["axis"])
         cost.set_ylim(bottom=0)
+        memory.set_yscale("log")
+        memory.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+        memory.yaxis.set_major_formatter("{x:g}")
+        memory.yaxis.set_minor_locator(ticker.NullLocator())
         cost.set_title("time, in plain forwards", fontsize=9, loc="left")
         memory.set_title("memory above the model, MiB", fontsize=9, loc="left")
-        cost.legend(frameon=False, fontsize=8)
+        figure.legend(*cost.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False, fontsize=8)
         figure.suptitle(f"LeGrad on a {curve['model']}", fontsize=10, x=0.01, ha="left")
-        figure.savefig(folder / f"scaling-{name.replace('_', '-')}.svg", metadata={"Date": None, "Description": machine.sentence(result["machine"])})
+        figure.savefig(folder / f"scaling-{name.replace('_', '-')}.svg",
+                       metadata={"Date": None, "Description": machine.sentence(result["machine"])})
         pyplot.close(figure)
