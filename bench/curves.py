@@ -31,7 +31,7 @@ CURVES = {
     "batch": dict(case="timm", option="batch", values=[1, 4, 16, 64], peer_up_to=4, axis="images in a call, one target",
                   model="ViT-B/16 at 224²"),
 }
-SECONDS = 12  # for the rounds of a point; at least one, at most so many:
+SECONDS = 10  # for the rounds of a point; at least one, at most so many:
 ROUNDS = 7
 
 
@@ -51,7 +51,7 @@ def point(curve, value, build, folder):
     file = folder / f"{curve['case']}-{side}.pt"
     if not file.exists():
         cases.export(cases.CASES[curve["case"]](side), file)
-    runs = 1 if side > 1000 or (curve["option"] == "batch" and value > 8) else ROUNDS  # to choose between two forwards by
+    runs = 1 if side > 600 or (curve["option"] == "batch" and value > 8) else ROUNDS  # to choose between two forwards by
     workers = {"ours": turns.Worker(ours(build, file, curve["option"], value, runs))}
     if value <= curve["peer_up_to"]:
         workers["plain_autograd"] = turns.Worker(peer(curve["case"], curve["option"], value, folder))

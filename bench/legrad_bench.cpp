@@ -95,7 +95,7 @@ torch::jit::Module faster_of_original_and_frozen(const std::string& file, const 
   }
   const auto time = [&](torch::jit::Module& module) {
     std::vector<double> times;
-    const int warm_up = std::min(runs, 3);
+    const int warm_up = std::min(runs - 1, 3);
     const int timed = std::min(runs, 4);
     for (int i = 0; i < warm_up + timed; ++i) times.push_back(milliseconds([&] { module.forward({images}); }));
     return median({times.begin() + warm_up, times.end()});
