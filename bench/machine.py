@@ -15,4 +15,4 @@ def described():
 
 def sentence(machine):
     busy = "idle" if machine["load_before"] < 0.3 else f"busy: load average {machine['load_before']}"
-    return f"{machine['processor']}, {machine['threads']} threads of {machine['cores']} cores, {busy} before the run."
+    return f"{machine['processor']}, {machine['threads']} thread{'s'[:machine['threads'] > 1]} on {machine['cores']} cores, {busy} before the run."
