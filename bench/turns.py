@@ -9,6 +9,7 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 import numpy
@@ -25,7 +26,8 @@ class Worker:
 
     def __init__(self, command):
         self.command = [str(word) for word in command]
-        self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        self.errors = tempfile.TemporaryFile("w+")  # a pipe would stop who says much
+        self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
                                         text=True, env=environment())
         self.first = self.read()
         self.rounds = []
@@ -33,7 +35,9 @@ class Worker:
     def read(self):
         line = self.process.stdout.readline()
         if not line:
-            said = self.process.stderr.read().strip().splitlines()
+            self.process.wait()
+            self.errors.seek(0)
+            said = self.errors.read().strip().splitlines()
             raise RuntimeError(f"{' '.join(self.command)}: {said[-1] if said else 'ended'}")
         return json.loads(line)
 
