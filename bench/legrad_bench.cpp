@@ -33,6 +33,7 @@ struct Options {
   bool embeddings = false;
   std::string rules;
   std::string against;
+  bool on_request = false;
   bool json = false;
 };
 
@@ -79,8 +80,9 @@ double median(std::vector<double> values) {
   return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
 }
 
-// The best plain forward a user could have: the archive as it is, or frozen, whichever is faster here.
-torch::jit::Module faster_of_original_and_frozen(const std::string& file, const at::Tensor& images,
+// The best plain forward a user could have: the archive as it is, or frozen, whichever is faster here in the median of
+// up to so many runs after some to warm up.
+torch::jit::Module faster_of_original_and_frozen(const std::string& file, const at::Tensor& images, int runs,
                                                  std::string& which) {
   auto original = torch::jit::load(file);
   original.eval();
@@ -93,10 +95,10 @@ torch::jit::Module faster_of_original_and_frozen(const std::string& file, const 
   }
   const auto time = [&](torch::jit::Module& module) {
     std::vector<double> times;
-    constexpr int kRuns = 7;
-    times.reserve(kRuns);
-    for (int i = 0; i < kRuns; ++i) times.push_back(milliseconds([&] { module.forward({images}); }));
-    return median({times.begin() + 3, times.end()});
+    const int warm_up = std::min(runs - 1, 3);
+    const int timed = std::min(runs, 4);
+    for (int i = 0; i < warm_up + timed; ++i) times.push_back(milliseconds([&] { module.forward({images}); }));
+    return median({times.begin() + warm_up, times.end()});
   };
   if (time(frozen) >= time(original)) return original;
   which = "frozen";
@@ -124,17 +126,29 @@ nlohmann::json measure(const Options& options) {
   const auto explain = [&] { run(methods); };
 
   std::string plain_form;
-  auto plain = faster_of_original_and_frozen(options.model, images, plain_form);
-  explain();
+  auto plain = faster_of_original_and_frozen(options.model, images, options.runs, plain_form);
   plain.forward({images});
-  const double extra = legrad::bench::peak_above_now([&] { explain(); });
+  const double before = legrad::bench::resident_mib();
+  explain();
+  const double extra = legrad::bench::peak_mib([&] { explain(); }) - before;
   std::vector<double> forward_times;
   std::vector<double> explain_times;
   std::vector<std::vector<double>> alone_times(chosen.size() > 1 ? chosen.size() : 0);
-  for (int i = 0; i < options.runs; ++i) {
+  const auto round = [&] {
     forward_times.push_back(milliseconds([&] { plain.forward({images}); }));
     explain_times.push_back(milliseconds([&] { explain(); }));
     for (size_t m = 0; m < alone_times.size(); ++m) alone_times[m].push_back(milliseconds([&] { run({methods[m]}); }));
+  };
+  if (options.on_request) {
+    std::cout << nlohmann::json{{"extra_mib", extra}} << std::endl;
+    for (std::string line; std::getline(std::cin, line);) {
+      round();
+      std::cout << nlohmann::json{{"forward_ms", forward_times.back()}, {"explain_ms", explain_times.back()}}
+                << std::endl;
+    }
+    if (forward_times.empty()) throw legrad::InputError("--on-request was asked for no round");
+  } else {
+    for (int i = 0; i < options.runs; ++i) round();
   }
   const double forward_ms = median(forward_times);
   const double explain_ms = median(explain_times);
@@ -151,7 +165,7 @@ nlohmann::json measure(const Options& options) {
       {"embeddings", options.embeddings},
       {"rules", options.rules},
       {"threads", at::get_num_threads()},
-      {"runs", options.runs}};
+      {"runs", forward_times.size()}};
   if (!alone_times.empty()) {
     double sum = 0;
     for (size_t m = 0; m < chosen.size(); ++m) {
@@ -188,6 +202,10 @@ int main(int argc, char** argv) {
       ->check(CLI::IsMember({"vjp"}));
   app.add_option("--against", options.against, "An earlier result of the same case, to say what has changed")
       ->check(CLI::ExistingFile);
+  app.add_flag(
+      "--on-request", options.on_request,
+      "Waits for a line of standard input before each round and then prints its times, so that rounds of other "
+      "programs can come between; at the end of the input, the medians");
   app.add_flag("--json", options.json, "One JSON object on one line and nothing else");
   try {
     app.parse(argc, argv);

@@ -1,43 +1,37 @@
 #pragma once
 
 #include <malloc.h>
-#include <unistd.h>
 
-#include <atomic>
-#include <chrono>
 #include <fstream>
 #include <functional>
+#include <stdexcept>
 #include <string>
-#include <thread>
 
 namespace legrad::bench {
 
-/// Resident memory of this process in MiB.
-inline double resident_mib() {
-  std::ifstream statm("/proc/self/statm");
-  long pages = 0;
-  long resident = 0;
-  statm >> pages >> resident;
-  return static_cast<double>(resident) * static_cast<double>(sysconf(_SC_PAGESIZE)) / (1 << 20);
+/// A row of /proc/self/status that is an amount of memory, in MiB.
+inline double own_mib(const std::string& row) {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.rfind(row + ":", 0) == 0) return std::stod(line.substr(row.size() + 1)) / 1024;
+  }
+  throw std::runtime_error("/proc/self/status has no row " + row);
 }
 
-/// The most resident memory while `work` runs, above what was resident before, in MiB. Memory that the allocator keeps
-/// from earlier work is given back first. Sampled every half millisecond.
-inline double peak_above_now(const std::function<void()>& work) {
+/// Resident memory of this process in MiB, once what the allocator keeps from earlier work is given back.
+inline double resident_mib() {
   malloc_trim(0);
-  const double before = resident_mib();
-  std::atomic<bool> done = false;
-  double peak = before;
-  std::thread sampler([&] {
-    while (!done) {
-      peak = std::max(peak, resident_mib());
-      std::this_thread::sleep_for(std::chrono::microseconds(500));
-    }
-  });
+  return own_mib("VmRSS");
+}
+
+/// The most resident memory while `work` runs, in MiB, as the kernel keeps it.
+inline double peak_mib(const std::function<void()>& work) {
+  malloc_trim(0);
+  std::ofstream peak("/proc/self/clear_refs");
+  peak << 5 << std::flush;  // forget earlier peaks
+  if (!peak) throw std::runtime_error("/proc/self/clear_refs cannot be written, so earlier peaks cannot be forgotten");
   work();
-  done = true;
-  sampler.join();
-  return peak - before;
+  return own_mib("VmHWM");
 }
 
 }  // namespace legrad::bench
