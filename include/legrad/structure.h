@@ -46,6 +46,15 @@ struct ImageInput {
   std::vector<int64_t> patch_positions;  ///< [n] place in the sequence of each patch, row by row
 };
 
+/// What a file's int8 weights change. Explained is the model of the same weights dequantised, whose inputs of linear
+/// layers are not rounded.
+struct Quantised {
+  int64_t layers = 0;  ///< linear layers with int8 weights, whose inputs the file rounds to 7 or 8 bits
+  /// Between the output of the file itself and that of the model explained, on images of noise: the largest difference,
+  /// of the largest number. None where the file's own forward needs another input as well.
+  std::optional<double> difference;
+};
+
 /// What was found in a transformer's graph, and measured on it, when it was loaded. Nothing in here is guessed from
 /// names of modules.
 struct Structure {
@@ -68,7 +77,8 @@ struct Structure {
   int64_t parameters = 0;                    ///< numbers in the model's weights and buffers
   c10::ScalarType dtype = c10::ScalarType::Float;
   c10::Device device = c10::Device(c10::DeviceType::CPU);
-  std::string exporter;  ///< what wrote the file, "TorchScript" and its version
+  std::string exporter;                ///< what wrote the file, "TorchScript" and its version
+  std::optional<Quantised> quantised;  ///< of a file with int8 weights in its linear layers
 };
 
 /// How a model's stages are run and its gradients taken. Changes no result, only what it costs; measured when it was

@@ -12,6 +12,7 @@
 #include "graph/passes/lower.h"
 #include "model/difference.h"
 #include "model/measure.h"
+#include "model/rounding.h"
 #include "model/sweep.h"
 
 namespace legrad::model {
@@ -47,6 +48,7 @@ void judge_and_measure(Network& network, const graph::Source& file, const at::Te
   } else {  // it needs another input as well
     measure(network, at::cat({example, images}), graph::lower(file, example, options).line.output);
   }
+  network.structure.quantised = compare_rounded(file, images, example.size(0), options);
 }
 
 AttentionStage cut_attention(const graph::StraightLine& line, const graph::AttentionSite& site, Value* tokens,

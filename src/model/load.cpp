@@ -152,7 +152,10 @@ std::shared_ptr<const Network> load_network(const std::filesystem::path& file, c
   const GradScope scope(false);
   auto source = graph::open_source(file);
   graph::check_has_attention(source);
-  if (options.shuffled_weights) shuffle(source.weights, *options.shuffled_weights);
+  if (options.shuffled_weights) {
+    shuffle(source.weights, *options.shuffled_weights);
+    source.quantised = nullptr;  // its weights are packed, and stay where they are
+  }
   const auto straighten = straighten_options(source, options);
   graph::convert(source, straighten.device, straighten.from_dtype, straighten.to_dtype);
   const SizeFinder sizes(source, straighten);

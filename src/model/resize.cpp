@@ -85,6 +85,7 @@ std::shared_ptr<const Network> resize(const Network& network, ImageSize size) {
   }
   check_same_parts(structure, resized->structure, grid, why);
   resized->structure.output_is = structure.output_is;
+  resized->structure.quantised = structure.quantised;
   resized->structure.image->size_guessed = structure.image->size_guessed;
   return resized;
 }

@@ -16,6 +16,7 @@
 #include "model/difference.h"
 #include "model/grad_scope.h"
 #include "model/load.h"
+#include "model/rounding.h"
 #include "model/text_network.h"
 #include "model/text_stages.h"
 #include "model/torch_errors.h"
@@ -82,6 +83,7 @@ std::shared_ptr<TextNetwork> build(const graph::Source& source, int64_t batch, i
       throw ModelError("the text tower taken apart does not give what the file itself gives", Reason::kNotReproduced);
     }
   }
+  (void)compare_rounded(source, texts, batch, options);
   const auto alone = network->run(texts.narrow(0, kTexts - 1, 1));
   if (!agree(embeddings.narrow(0, kTexts - 1, 1), alone)) {
     throw ModelError("the texts of a batch have an influence on each other", Reason::kMixesImages);

@@ -152,6 +152,8 @@ def codes():
         for record, content in records(name).items():
             if record.endswith(".py") and (name == "accepted" or record.count("/") == 2):
                 yield f"{name}_{pathlib.Path(record).stem}", content
+    layer = next(code for record, code in records("accepted_int8").items() if b"linear_unpack" in code)
+    yield "packed_weights", layer
     yield "everything", b"""op_version_set = 1
 class M(Module):
   __parameters__ = ["w", ]
@@ -178,7 +180,8 @@ def pickles():
         for record, content in records(name).items():
             if record.endswith(".pkl") and len(content) < 20_000:
                 yield f"{name}_{pathlib.Path(record).stem}", content
-    yield "quantised", records("quantised")["data.pkl"][:20_000]
+    for name in ("accepted_int8", "accepted_int8_by_channel"):
+        yield name, records(name)["data.pkl"]
 
 
 def programs():

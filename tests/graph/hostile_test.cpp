@@ -10,6 +10,7 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <ostream>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
@@ -25,6 +26,7 @@ using legrad::testing::Outcome;
 using legrad::testing::Records;
 using legrad::testing::ZipWriter;
 using nlohmann::json;
+using namespace std::string_literals;
 
 constexpr double kSecondsAllowed = 20;
 constexpr int64_t kKilobytesAllowed = 2 << 20;
@@ -155,6 +157,57 @@ std::string doubled_tuples(int count) {
     lines += "t" + std::to_string(i) + " = (" + last + ", " + last + ")\n";
   }
   return lines;
+}
+
+// How a pickle writes a linear layer's int8 weights [48, 16], the zero point of its first, and its 48 biases.
+const std::string kPackedClass = "c__torch__.torch.classes.quantized\nLinearPackedParamsBase\n)\x81";
+const std::string kPackedSizes = "(K\x30K\x10t(K\x10K\x01t";
+const std::string kZeroPoint = "J\xf5\xff\xff\xff";
+const std::string kBiasSizes = "(K\x30t(K\x01t\x88";
+
+/// The same file with int8 weights, and one thing in their pickle for another.
+std::function<std::string()> repacked(const std::string& from, const std::string& to,
+                                      const std::string& base = "accepted_int8") {
+  return changed([=](Records& file) { file.replace("data.pkl", from, to); }, base);
+}
+
+std::function<std::string()> with_scale(const std::string& eight_bytes) {
+  return changed(
+      [=](Records& file) {
+        auto& pickle = file["data.pkl"];
+        pickle.replace(pickle.find(kZeroPoint) - 8, 8, eight_bytes);
+      },
+      "accepted_int8");
+}
+
+std::function<std::string()> packed_constant(const std::string& state) {
+  return changed([=](Records& file) { file["constants.pkl"] = pickle_of(kPackedClass + state + "b"); });
+}
+
+/// Weights of one MiB, packed three thousand times.
+std::string packed_without_end() {
+  auto file = records("accepted_int8");
+  file["constants/77"] = std::string(size_t{1} << 20, '\1');
+  const auto storage = "((X\7\0\0\0storagectorch\nQInt8Storage\nX\2\0\0\0"s + "77X\3\0\0\0cpuJ\0\0\x10\0tQ"s;
+  const auto sizes = "K\0(M\0\4M\0\4t(M\0\4K\1t"s;
+  const auto scheme = "(ctorch\nper_tensor_affine\nG\x3f\xf0\0\0\0\0\0\0K\0t"s;
+  auto value = "(ctorch._utils\n_rebuild_qtensor\n" + storage + sizes + scheme + "\x89NtRN\x86q\0"s;
+  for (int i = 0; i < 3000; ++i) value += kPackedClass + "h\0b"s;
+  file["constants.pkl"] = pickle_of(value + "t");
+  return file.bytes();
+}
+
+/// A model with int8 weights and statements in its forward.
+std::function<std::string()> running_int8(const std::string& statements) {
+  return [=] {
+    auto file = records("accepted_int8");
+    for (const auto& [name, code] : file.all()) {
+      if (code.find("class TinyVit") == std::string::npos) continue;
+      file.insert(name, "return _5", statements);
+      return file.bytes();
+    }
+    throw std::logic_error("there is no forward");
+  };
 }
 
 class HostileTest : public testing::TestWithParam<Hostile> {};
@@ -304,6 +357,64 @@ INSTANTIATE_TEST_SUITE_P(
                             })},
                     Hostile{"RecordsExchanged", Reason::kDamaged, "should hold 64 bytes, and holds 3072",
                             changed([](Records& file) { std::swap(file["data/0"], file["data/2"]); })}),
+    name_of);
+
+// LibTorch packs such weights while it reads them, and looks at nothing but their number of dimensions.
+INSTANTIATE_TEST_SUITE_P(
+    Packed, HostileTest,
+    testing::Values(
+        Hostile{"MoreRowsThanTheStorage", Reason::kDamaged, "weight has more numbers than its storage",
+                repacked(kPackedSizes, "(M\xff\x7fK\x10t(K\x10K\x01t")},
+        Hostile{"OffsetBehindTheStorage", Reason::kDamaged, "weight has more numbers than its storage",
+                repacked("K\0"s + kPackedSizes, "K\x01" + kPackedSizes)},
+        Hostile{"OffsetInFrontOfTheStorage", Reason::kDamaged, "weight has more numbers than its storage",
+                repacked("K\0"s + kPackedSizes, "J\xff\xff\xff\xff" + kPackedSizes)},
+        Hostile{"StridesBeyondTheStorage", Reason::kDamaged, "row by row",
+                repacked(kPackedSizes, "(K\x30K\x10t(M\xff\x7fK\x01t")},
+        Hostile{"NegativeStrides", Reason::kDamaged, "row by row",
+                repacked(kPackedSizes, "(K\x30K\x10t(J\xf0\xff\xff\xffK\x01t")},
+        Hostile{"NoRows", Reason::kDamaged, "odd size", repacked(kPackedSizes, "(K\0K\x10t(K\x10K\x01t"s)},
+        Hostile{"NoMatrix", Reason::kDamaged, "no matrix", repacked(kPackedSizes, "(M\0\x03t(K\x01t"s)},
+        Hostile{"FewerStridesThanSizes", Reason::kDamaged, "as many strides",
+                repacked(kPackedSizes, "(K\x30K\x10t(K\x01t")},
+        Hostile{"BiasBeyondItsStorage", Reason::kDamaged, "bias has more numbers than its storage",
+                repacked(kBiasSizes, "(M\xff\x7ft(K\x01t\x88")},
+        Hostile{"BiasOfStrides", Reason::kDamaged, "row by row", repacked(kBiasSizes, "(K\x30t(M\xff\x7ft\x88")},
+        Hostile{"ShortBias", Reason::kDamaged, "one number for each output",
+                repacked(kBiasSizes, "(K\x20t(K\x01t\x88")},
+        Hostile{"ZeroPointOf32Bits", Reason::kDamaged, "zero point", repacked(kZeroPoint, "J\xff\xff\xff\x7f")},
+        Hostile{"NoScale", Reason::kDamaged, "scale", with_scale(std::string(8, '\0'))},
+        Hostile{"ScaleThatIsNoNumber", Reason::kDamaged, "scale", with_scale("\x7f\xf8\0\0\0\0\0\0"s)},
+        Hostile{"ScalesOfAnotherType", Reason::kQuantised, "Long",
+                repacked("torch\nDoubleStorage", "torch\nLongStorage", "accepted_int8_by_channel")},
+        // The scales come first: their sizes, [48], and that they need no gradient.
+        Hostile{"ScalesBeyondTheirStorage", Reason::kDamaged, "scales has more numbers than its storage",
+                repacked("(K\x30t(K\x01t\x89", "(M\xff\x7ft(K\x01t\x89", "accepted_int8_by_channel")},
+        Hostile{"FewScales", Reason::kDamaged, "scales has not one number",
+                repacked("(K\x30t(K\x01t\x89", "(K\x20t(K\x01t\x89", "accepted_int8_by_channel")},
+        Hostile{"BytesAsWeights", Reason::kQuantised, "Char", repacked("torch\nQInt8Storage", "torch\nCharStorage")},
+        Hostile{"WeightsOfOtherTypes", Reason::kQuantised, "QUInt8",
+                repacked("torch\nQInt8Storage", "torch\nQUInt8Storage")},
+        Hostile{"FourBitWeights", Reason::kQuantised, "per_channel_affine_float_qparams",
+                repacked("torch\nper_tensor_affine", "torch\nper_channel_affine_float_qparams")},
+        Hostile{"OtherClass", Reason::kQuantised, "Conv2dPackedParamsBase",
+                repacked("quantized\nLinearPackedParamsBase", "quantized\nConv2dPackedParamsBase")},
+        Hostile{"NoState", Reason::kDamaged, "no pair", packed_constant(")")},
+        Hostile{"StateOfNothing", Reason::kDamaged, "weight is no tensor", packed_constant("NN\x86")},
+        Hostile{"StateOfOne", Reason::kDamaged, "no pair", packed_constant("N\x85")},
+        Hostile{"PackedWithoutEnd", Reason::kTooLarge, "more memory", packed_without_end},
+        Hostile{"OtherOperatorInTheCode", Reason::kQuantised, "quantized.conv2d_unpack",
+                running_int8("a = ops.quantized.conv2d_unpack(x)")},
+        Hostile{"OperatorsByAnotherName", Reason::kQuantised, "in a way", running_int8("a = ops.quantized")},
+        Hostile{"ClassesByAnotherName", Reason::kQuantised, "in a way",
+                running_int8("a = __torch__.torch.classes.quantized")},
+        Hostile{"OtherClassInTheCode", Reason::kQuantised, "Conv2dPackedParamsBase", changed([](Records& file) {
+                  file.replace(kTiny, "  training : bool\n",
+                               "  training : bool\n  a : __torch__.torch.classes.quantized.Conv2dPackedParamsBase\n");
+                })},
+        Hostile{"WeightsReadByTheForward", Reason::kQuantised, "linear_unpack",
+                running_int8("a, b = ops.quantized.linear_unpack(((head)._packed_params)._packed_params)\n"
+                             "_5 = torch.add(_5, torch.sum(torch.dequantize(a)))")}),
     name_of);
 
 INSTANTIATE_TEST_SUITE_P(

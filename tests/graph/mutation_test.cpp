@@ -183,7 +183,7 @@ TEST_P(MutationTest, IsRefusedOrExplained) {
   RecordProperty("refused", refused);
 }
 
-INSTANTIATE_TEST_SUITE_P(Kinds, MutationTest, testing::Values("accepted", "exported_accepted"),
+INSTANTIATE_TEST_SUITE_P(Kinds, MutationTest, testing::Values("accepted", "accepted_int8", "exported_accepted"),
                          [](const auto& info) { return info.param; });
 
 }  // namespace

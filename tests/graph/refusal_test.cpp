@@ -76,7 +76,9 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"from_tokens", Reason::kOtherInput, "no patch embedding"},
         Refusal{"two_images", Reason::kOtherInput, "\"second\""},
         Refusal{"no_output_row", Reason::kNoSuitableOutput, "[2, 17, 16]"},
-        Refusal{"quantised", Reason::kQuantised, "quantised"},
+        Refusal{"quantised_statically", Reason::kQuantised, "quantize_dynamic"},
+        Refusal{"quantised_to_halves", Reason::kQuantised, "weights of 16 bits"},
+        Refusal{"quantised_buffer", Reason::kQuantised, "no weight of a linear layer"},
         // one line that cannot be explained rightly
         Refusal{"training_dropout", Reason::kTrainingMode, "model.eval()"},
         Refusal{"adds_noise", Reason::kTrainingMode, "aten::rand_like"},
@@ -121,6 +123,15 @@ TEST(RefusalControl, TheModelWithoutTheBadLineIsAccepted) {
   const auto outcome = load(refusals_folder() / "accepted.pt", {}, folder.path());
   EXPECT_EQ(outcome.kind, Outcome::Kind::kDone) << outcome.message;
   EXPECT_LE(outcome.kilobytes, legrad::testing::kKilobytesAllowed);
+  EXPECT_EQ(folder.entries(), 0U);
+}
+
+TEST(RefusalControl, TheModelWithInt8WeightsIsAccepted) {
+  const legrad::testing::TemporaryFolder folder;
+  for (const char* name : {"accepted_int8.pt", "accepted_int8_by_channel.pt"}) {
+    const auto outcome = load(refusals_folder() / name, {}, folder.path());
+    EXPECT_EQ(outcome.kind, Outcome::Kind::kDone) << name << ": " << outcome.message;
+  }
   EXPECT_EQ(folder.entries(), 0U);
 }
 

@@ -207,6 +207,8 @@ TEST_P(FixtureTest, StructureIsFound) {
   EXPECT_EQ(found.attention.size(), static_cast<size_t>(number("blocks")));
   if (!found.attention.empty()) RecordProperty("attention", found.attention.front());
   EXPECT_GT(found.parameters, 0);
+  const auto quantised_layers = fixture().description.value("quantised_layers", int64_t{0});
+  EXPECT_EQ(found.quantised ? found.quantised->layers : 0, quantised_layers);
   EXPECT_EQ(found.dtype, fixture().description.at("dtype") == "float64" ? at::kDouble : at::kFloat);
 }
 

@@ -5,6 +5,7 @@
 """
 
 import argparse
+import dataclasses
 import json
 import multiprocessing
 import os
@@ -25,7 +26,7 @@ from export import export, load, save
 
 DATA = pathlib.Path(__file__).resolve().parents[1] / "data" / "fixtures"
 TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-5}
-FORWARD_TOLERANCE = {**TOLERANCE, torch.float16: 3e-2}
+FORWARD_TOLERANCE = {**TOLERANCE, torch.float16: 3e-2, torch.qint8: 0.2}
 BATCH = 2
 
 
@@ -104,7 +105,11 @@ def write(name, entry, out, by_rules=True):
 
     # Export in the file's dtype; then the same weights, in double, for the oracle.
     specimen.model.to(entry.dtype)
-    file = save(export(specimen, entry.form, entry.dtype, entry.example_batch), folder.path / "model")
+    to_export, layers = specimen, 0
+    if entry.quantised:
+        quantised, layers = zoo.quantise(specimen.exported or specimen.model, entry.quantised)
+        to_export = dataclasses.replace(specimen, exported=quantised)
+    file = save(export(to_export, entry.form, entry.dtype, entry.example_batch), folder.path / "model")
     if entry.refusal:
         folder.describe({"file": file.name, "home": entry.home, "form": entry.form, "refusal": entry.refusal})
         return
@@ -118,7 +123,7 @@ def write(name, entry, out, by_rules=True):
     exact = images.to(torch.float64)
     tokens, _, output = definitions.run(specimen, exact)
     difference = (one_by_one.double() - output).abs().max() / output.abs().max()
-    assert difference < FORWARD_TOLERANCE[entry.dtype], f"{name}: the export differs from the model by {difference:.1e}"
+    assert difference < FORWARD_TOLERANCE[torch.qint8 if entry.quantised else entry.dtype], f"{name}: the export differs from the model by {difference:.1e}"
     readout_difference = ((specimen.readout(tokens[-1]) - output).abs().max() / output.abs().max()).item()
     assert readout_difference < 1e-14, f"{name}: the readout is not the model's own ({readout_difference:.1e})"
 
@@ -157,6 +162,7 @@ def write(name, entry, out, by_rules=True):
         "form": entry.form,
         "dtype": str(dtype).removeprefix("torch."),
         "converted": dtype != entry.dtype,
+        "quantised_layers": layers,
         "images": folder.store("images.npy", images.to(dtype)),
         "output": folder.store("output.npy", output),
         "tolerance": TOLERANCE[dtype],

@@ -21,7 +21,7 @@ import matrix
 import zoo
 
 # torch.export unrolls a loop over the images of its example, and has no name for the inputs of a DataParallel.
-NOT_EXPORTED = ("wrapped_loop_trace", "wrapped_parallel_trace")
+NOT_EXPORTED = ("wrapped_loop_trace", "wrapped_parallel_trace")  # and none whose weights are packed as int8
 
 
 def rows(pt2):
@@ -29,7 +29,7 @@ def rows(pt2):
     found = {**zoo.FIXTURES, **matrix.ROWS}
     if pt2:
         exported = {f"{name}_pt2": dataclasses.replace(entry, form="export", size_needed=False) for name, entry in found.items()
-                    if entry.form == "trace" and name not in NOT_EXPORTED and f"{name}_pt2" not in found and not entry.refusal and entry.home != "OpenAI CLIP"}
+                    if entry.form == "trace" and name not in NOT_EXPORTED and f"{name}_pt2" not in found and not entry.refusal and not entry.quantised and entry.home != "OpenAI CLIP"}
         for name in ("timm_cls_trace", "timm_map", "torchvision_trace", "open_clip_tower", "transformers_clip_sdpa",
                      "transformers_siglip"):
             exported[f"{name}_pt2_static"] = dataclasses.replace(found[name], form="export, static", size_needed=False)

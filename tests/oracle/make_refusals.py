@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Writes tests/data/refusals: files that must be refused at load, each with one thing wrong, and one that must not be.
+"""Writes tests/data/refusals: files that must be refused at load, each with one thing wrong, and some that must not be.
 
     python tests/oracle/make_refusals.py [--out DIR]
 
@@ -19,10 +19,11 @@ from typing import Tuple
 
 import torch
 from torch import nn
+from torch.ao import quantization
 
 from export import rewritten, save, without_traces
 from tiny import CLASSES, WIDTH, Block, TinyVit
-from zoo import randomise
+from zoo import quantise, randomise
 
 DATA = pathlib.Path(__file__).resolve().parents[1] / "data" / "refusals"
 IMAGE = (1, 3, 16, 16)
@@ -247,9 +248,40 @@ def training_dropout():
     return torch.jit.trace(model, torch.rand(IMAGE), check_trace=False)
 
 
-def quantised():
-    model = torch.ao.quantization.quantize_dynamic(randomise(TinyVit(), seed=4), {nn.Linear}, dtype=torch.qint8)
+def int8(scheme):
+    """A model with int8 weights in its linear layers, which is accepted."""
+    quantised, _ = quantise(randomise(TinyVit(), seed=4), scheme)
+    return torch.jit.trace(quantised, torch.rand(IMAGE), check_trace=False)
+
+
+def quantised_statically():
+    """Its head takes and gives int8, by ranges that were measured beforehand."""
+    model = randomise(TinyVit(), seed=4)
+    model.head = quantization.QuantWrapper(model.head)
+    model.head.qconfig = quantization.get_default_qconfig("x86")
+    model = quantization.prepare(model)
+    model(torch.rand(IMAGE))
+    return torch.jit.trace(quantization.convert(model), torch.rand(IMAGE), check_trace=False)
+
+
+def quantised_to_halves():
+    model = quantization.quantize_dynamic(randomise(TinyVit(), seed=4), {nn.Linear}, dtype=torch.float16)
     return torch.jit.trace(model, torch.rand(IMAGE), check_trace=False)
+
+
+class QuantisedBuffer(TinyVit):
+    """A quantised tensor that no linear layer packs."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("shift", torch.quantize_per_tensor(torch.rand(1, 17, WIDTH), 0.01, 0, torch.qint8))
+
+    def forward(self, x):
+        return self.head((self.tokens(x) + self.shift.dequantize())[:, 0])
+
+
+def quantised_buffer():
+    return torch.jit.trace(randomise(QuantisedBuffer(), seed=4), torch.rand(IMAGE), check_trace=False)
 
 
 FOREIGN = torch.library.Library("legrad_test_foreign", "DEF")  # the operator lives as long as this does
@@ -356,8 +388,10 @@ def write_all(out):
     out.mkdir(parents=True, exist_ok=True)
     for name, kind in SCRIPTED.items():
         save(torch.jit.script(randomise(kind(), seed=0)), out / f"{name}.pt")
-    for make in (cnn, swin, training_dropout, quantised, foreign_operator):
+    for make in (cnn, swin, training_dropout, quantised_statically, quantised_to_halves, quantised_buffer, foreign_operator):
         save(make(), out / f"{make.__name__}.pt")
+    save(int8("affine"), out / "accepted_int8.pt")
+    save(int8("per channel"), out / "accepted_int8_by_channel.pt")
 
     accepted = (out / "accepted.pt").read_bytes()
     (out / "flipped_weight.pt").write_bytes(flipped(accepted, (".none", "/data/")))

@@ -54,7 +54,7 @@ def results(reports):
 
 def cells(name, fixture, result):
     failures, properties = result["failures"], result["properties"]
-    form = fixture["form"] + (" (half)" if fixture.get("converted") else "")
+    form = fixture["form"] + (" (half)" if fixture.get("converted") else " (int8)" if fixture.get("quantised_layers") else "")
     if "refusal" in fixture:
         said = next((value for key, value in properties.items() if key.endswith("/refusal")), "")
         return [name, home(fixture["home"]), form, "", "", "", "", "", f"refused: {said}" if said and not failures else "FAILED"]

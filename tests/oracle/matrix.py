@@ -481,6 +481,18 @@ ROWS = {
     "own_in_place_frozen": Entry(make(own, in_place=True), "own", "trace+freeze", seed=52),
     **{f"own_prefix_{n}": Entry(make(own, extra=n), "own", "trace", seed=53 + n) for n in (0, 1, 2, 5)},
     **{f"own_end_{n}": Entry(make(own, extra=n, at_end=True), "own", "trace", seed=53 + n) for n in (1, 2, 5)},
+    # int8 weights in linear layers
+    **{name: dataclasses.replace(entry, dtype=torch.float32, quantised=scheme, seed=66) for name, scheme, entry in (
+        ("timm_int8", "per tensor", Entry(make(timm_vit, heads=4), "timm", "trace")),
+        ("timm_int8_script", "per channel", Entry(make(timm_vit, heads=4), "timm", "script")),
+        ("timm_int8_freeze", "affine", Entry(make(timm_vit, class_token=False, global_pool="map"), "timm", "trace+freeze")),
+        ("torchvision_int8", "per tensor", Entry(zoo.torchvision_vit, "torchvision", "trace")),
+        ("torchvision_int8_script", "per channel", Entry(zoo.torchvision_vit, "torchvision", "script")),
+        ("open_clip_int8", "per tensor", Entry(zoo.open_clip_vit, "open_clip", "trace", embeddings=True)),
+        ("open_clip_normalised_int8", "per channel", Entry(zoo.open_clip_normalised, "open_clip", "trace", embeddings=True)),
+        ("transformers_vit_int8", "per tensor", Entry(make(zoo.transformers_vit, "sdpa"), "transformers", "trace")),
+        ("transformers_vit_eager_int8", "per channel", Entry(make(zoo.transformers_vit, "eager"), "transformers", "trace")),
+        ("transformers_clip_int8", "affine", Entry(make(zoo.transformers_clip, "sdpa"), "transformers", "trace", embeddings=True)))},
     # what has no LeGrad by definition
     "refused_differential_unfused": Entry(make(unfused, timm_differential), "timm", "trace", seed=60, refusal="attention"),
     "refused_cait": Entry(make(timm_named, "cait_xxs24_224", depth=2), "timm", "trace", seed=60, refusal="attention"),

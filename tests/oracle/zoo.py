@@ -264,6 +264,7 @@ class Entry:
     size_needed: bool = False  # nothing in the file tells the size of the images, so it has to be given
     load_dtype: torch.dtype = None  # what the file is converted to when it is loaded
     refusal: str = ""        # a part of the message with which the file has to be refused
+    quantised: str = ""      # linear layers hold int8 weights: "per tensor", "per channel", "affine" (with zero points)
 
 
 make = functools.partial
@@ -310,6 +311,7 @@ FIXTURES = {
         make(timm_vit, class_token=False, global_pool="map"), "timm", "export, static", torch.float32, seed=6),
     "open_clip_tower_pt2": Entry(make(open_clip_vit), "open_clip", "export", seed=10, embeddings=True),
     "own_tokens_at_the_end": Entry(make(own_tokens_at_the_end), "own", "script", seed=17),
+    "timm_cls_int8": Entry(make(timm_vit, heads=4), "timm", "trace", torch.float32, seed=66, quantised="affine"),
 }
 
 
@@ -318,3 +320,22 @@ def build(entry):
     specimen = entry.build()
     randomise(specimen.model, entry.seed)
     return specimen
+
+
+def quantise(model, scheme):
+    """The model with int8 weights in its linear layers, which round their inputs; `model` itself gets the same weights,
+    dequantised, and rounds nothing."""
+    from torch.ao import quantization
+    from torch.ao.nn.quantized.dynamic import Linear
+
+    observers = {
+        "per tensor": quantization.default_dynamic_qconfig.weight,
+        "per channel": quantization.default_per_channel_weight_observer,
+        "affine": quantization.MinMaxObserver.with_args(dtype=torch.qint8, qscheme=torch.per_tensor_affine),
+    }
+    how = quantization.QConfig(activation=quantization.default_dynamic_quant_observer, weight=observers[scheme])
+    quantised = quantization.quantize_dynamic(model, {nn.Linear: how})
+    layers = {name: layer for name, layer in quantised.named_modules() if isinstance(layer, Linear)}
+    for name, layer in layers.items():
+        model.get_submodule(name).weight.data = layer.weight().dequantize()
+    return quantised, len(layers)

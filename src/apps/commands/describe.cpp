@@ -73,6 +73,19 @@ std::string readout(const Structure& structure) {
                   some(structure.readout_rows), " of the last tokens");
 }
 
+std::string quantised(const Quantised& found) {
+  const auto layers = c10::str(found.layers, " linear layers of int8 weights, explained dequantised");
+  if (!found.difference) return layers;
+  return c10::str(layers, "; the file's own output differs by ", *found.difference, " of the largest number");
+}
+
+nlohmann::ordered_json quantised_json(const std::optional<Quantised>& found) {
+  if (!found) return nullptr;
+  nlohmann::ordered_json json = {{"layers", found->layers}, {"difference", nullptr}};
+  if (found->difference) json["difference"] = *found->difference;
+  return json;
+}
+
 }  // namespace
 
 std::string describe_text(const Bundle& bundle, const Vit& vit) {
@@ -103,6 +116,7 @@ std::string describe_text(const Bundle& bundle, const Vit& vit) {
       {"dtype", dtype_name(s.dtype)},
       {"device", s.device.str()},
   };
+  if (s.quantised) rows.push_back({"quantised", quantised(*s.quantised)});
   return table(rows);
 }
 
@@ -115,6 +129,7 @@ std::string describe_json(const Bundle& bundle, const Vit& vit) {
       {"vision", bundle.vision.string()},
       {"kind", bundle.kind},
       {"exporter", s.exporter},
+      {"quantised", quantised_json(s.quantised)},
       {"input", {{"height", s.image->size.height}, {"width", s.image->size.width}}},
       {"size_guessed", s.image->size_guessed},
       {"channels", s.image->channels},

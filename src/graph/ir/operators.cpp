@@ -70,6 +70,10 @@ std::optional<c10::OperatorHandle> dispatched(const c10::FunctionSchema& schema)
   return c10::Dispatcher::singleton().findSchema({schema.name(), schema.overload_name()});
 }
 
+constexpr const char* kUnsupportedQuantised =
+    "of quantised models, those with int8 weights in linear layers alone are supported; quantise with "
+    "torch.ao.quantization.quantize_dynamic(model, {torch.nn.Linear}), or export before quantising";
+
 [[noreturn]] void refuse(const Node* node, const std::string& why, Reason reason) {
   throw ModelError("refused " + describe(node) + ": " + why, reason);
 }
@@ -185,6 +189,10 @@ bool draws_random_numbers(const Node* node) {
   return handle && handle->hasTag(at::Tag::nondeterministic_seeded);
 }
 
+bool is_of_packed_halves(const Node* node) {
+  return std::string_view(node->kind().toQualString()) == "quantized::linear_dynamic_fp16";
+}
+
 bool is_for_nested_tensors(const Node* node) {
   return is_aten(node, "_nested_tensor_from_mask") || is_aten(node, "_nested_tensor_from_mask_left_aligned") ||
          is_aten(node, "to_padded_tensor");
@@ -207,14 +215,13 @@ void check_allowed(const Node* node) {
   }
   if (!kind.is_aten()) {
     const std::string where = kind.ns().toUnqualString();
-    if (where == "quantized") {
-      refuse(node, "quantised models are not supported; export the model before quantising it", Reason::kQuantised);
-    }
+    if (is_of_packed_halves(node)) return;  // in a branch that a layer with int8 weights does not take
+    if (where == "quantized") refuse(node, kUnsupportedQuantised, Reason::kQuantised);
     refuse(node, "operators of \"" + where + "\" are unknown; export the model with plain torch operators",
            Reason::kNotAllowed);
   }
   if (name.starts_with("quantize") || name.starts_with("dequantize") || name.starts_with("fake_quantize")) {
-    refuse(node, "quantised models are not supported; export the model before quantising it", Reason::kQuantised);
+    refuse(node, kUnsupportedQuantised, Reason::kQuantised);
   }
   if (name == "save" || name == "from_file") refuse(node, "it touches files", Reason::kNotAllowed);
   if (is_dropout(node)) return;  // its training flag is looked at when it is met

@@ -21,6 +21,15 @@ struct Argument {
   std::vector<int64_t> sizes{};  ///< of the tensor it was exported with; empty where the file does not tell
 };
 
+/// The forward of a file whose linear layers hold int8 weights and round their inputs to as many steps, each time to
+/// others. It runs on the CPU, in float32, on weights of its own.
+struct QuantisedForward {
+  std::shared_ptr<Graph> as_it_stands;
+  std::shared_ptr<Graph> written_out;  ///< the same with that rounding in operators of its own
+  std::vector<Argument> arguments;     ///< of both
+  int64_t layers = 0;                  ///< that are quantised
+};
+
 /// A model's forward as its file gives it, whatever the kind of file. Every operator was looked at; nothing has run.
 struct Source {
   std::string description;       ///< as in "TorchScript"
@@ -28,6 +37,8 @@ struct Source {
   std::vector<Argument> arguments;
   std::vector<at::Tensor> weights;  ///< parameters, buffers and constants, on the CPU
   std::optional<size_t> input{};    ///< the argument that takes the input; default: the images
+  /// Where linear layers of the file hold int8 weights: in `graph` these are dequantised, and nothing is rounded.
+  std::shared_ptr<const QuantisedForward> quantised{};
 };
 
 /// The index of the argument that takes the input: the source's own choice; or images, what the first convolution

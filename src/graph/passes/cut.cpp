@@ -54,7 +54,8 @@ class Seam {
   }
 
   /// The sizes of a tensor [B, ...] outside the piece, which no input has, if a node asks for them: all but the first
-  /// do not depend on the batch. Empty otherwise.
+  /// do not depend on the batch. Those of one without a batch, as a model has it that takes its images apart, do not
+  /// either. Empty otherwise.
   std::vector<int64_t> outer_sizes(const Node* node) const {
     if (!is_aten(node, "size")) return {};
     const Value* value = node->input(0);
@@ -62,11 +63,20 @@ class Seam {
     if (!outside || stand_in(node, value) != value) return {};
     const auto fact = line_.facts.find(value);
     if (fact == line_.facts.end() || fact->second.sizes.empty()) return {};
-    return fact->second.sizes[0] == line_.facts.at(line_.input()).sizes[0] ? fact->second.sizes
-                                                                           : std::vector<int64_t>();
+    const int64_t batch = line_.facts.at(line_.input()).sizes[0];
+    const auto& sizes = fact->second.sizes;
+    return sizes[0] == batch || asks_for_none_of(node, sizes, batch) ? sizes : std::vector<int64_t>();
   }
 
  private:
+  // Whether a node asks for one size behind the first, which is not the batch's.
+  static bool asks_for_none_of(const Node* node, const std::vector<int64_t>& sizes, int64_t batch) {
+    const auto dim = node->inputs().size() == 2 ? torch::jit::toIValue(node->input(1)) : std::nullopt;
+    if (!dim || !dim->isInt()) return false;
+    const auto at = dim->toInt() < 0 ? dim->toInt() + static_cast<int64_t>(sizes.size()) : dim->toInt();
+    return at > 0 && sizes.at(static_cast<size_t>(at)) != batch;
+  }
+
   const StraightLine& line_;
   const std::vector<Value*>& inputs_;
   std::unordered_set<const Value*> carrying_;

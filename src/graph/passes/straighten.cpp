@@ -85,6 +85,11 @@ class Straightener {
               ": it draws random numbers, so its result cannot be explained; export the model in eval mode",
           Reason::kTrainingMode);
     }
+    if (is_of_packed_halves(node)) {
+      throw ModelError("refused " + describe(node) +
+                           ": its weights are packed as float16; export the model in float16 instead, model.half()",
+                       Reason::kQuantised);
+    }
     if (is_for_nested_tensors(node)) {
       throw ModelError("refused " + describe(node) +
                            ": it is for batches whose images differ in their number of tokens; export the model "

@@ -100,7 +100,7 @@ class Words {
     const auto& word = before(0);
     if (word != "__setstate__" && word != "__getstate__") return;
     throw ModelError(std::string("defines __setstate__, or the __getstate__ that goes with it") +
-                         ", which would run while the file is loaded (quantised or custom modules do); "
+                         ", which would run while the file is loaded (custom modules do); "
                          "expected a plain module",
                      Reason::kNotAllowed);
   }
@@ -127,6 +127,24 @@ class Words {
     }
   }
 
+  // A quantised linear layer; another, in a branch that it does not take; and how it reads and writes its weights in
+  // methods that no forward calls.
+  static bool is_of_quantised_linear(const std::string& name) {
+    for (const char* known : {"linear_dynamic", "linear_dynamic_fp16", "linear_unpack", "linear_unpack_fp16",
+                              "linear_prepack", "linear_prepack_fp16"}) {
+      if (name == known) return true;
+    }
+    return false;
+  }
+
+  [[noreturn]] static void refuse_quantised(const std::string& what) {
+    throw ModelError(what +
+                         ": of quantised models, those with int8 weights in linear layers alone are supported; "
+                         "quantise with torch.ao.quantization.quantize_dynamic(model, {torch.nn.Linear}), or export "
+                         "before quantising",
+                     Reason::kQuantised);
+  }
+
   // Operators are spelled `ops.NAMESPACE.NAME(`.
   void check_namespace() const {
     if (before(1) == "ops" && before(2) != "." && before(0) != "." && before(0) != ":") {
@@ -136,30 +154,36 @@ class Words {
       throw ModelError("uses an operator \"profiler." + before(0) + "\"; expected plain torch operators alone",
                        Reason::kNotAllowed);
     }
+    if (before(1) == "quantized" && before(2) == "." && before(3) == "ops" && before(4) != "." && before(0) != ".") {
+      refuse_quantised("uses quantised operators in a way that no export writes");
+    }
+    if (before(1) == "." && before(2) == "quantized" && before(4) == "ops" && !is_of_quantised_linear(before(0))) {
+      refuse_quantised("uses quantized." + before(0));
+    }
     if (before(1) != "." || before(2) != "ops" || before(3) == ".") return;
     const auto& space = before(0);
-    if (space == "aten" || space == "prim" || space == "profiler") return;
-    if (space == "quantized" || space == "_quantized") {
-      throw ModelError("uses quantised operators; quantised models are not supported: export before quantising",
-                       Reason::kQuantised);
-    }
+    if (space == "aten" || space == "prim" || space == "profiler" || space == "quantized") return;
+    if (space == "_quantized") refuse_quantised("uses quantised operators");
     throw ModelError("uses operators of \"" + space + "\"; expected plain torch operators alone", Reason::kNotAllowed);
   }
 
-  // `__torch__.torch.classes.NAME` is made of foreign code.
+  // `__torch__.torch.classes.NAMESPACE.NAME` is made of foreign code.
   void check_classes() const {
-    const bool foreign = before(1) == "." && before(2) == "classes" && before(3) == "." && before(4) == "torch" &&
-                         before(5) == "." && before(6) == "__torch__";
-    if (!foreign) return;
-    if (before(0) == "quantized") {
-      throw ModelError("holds quantised weights; quantised models are not supported: export before quantising",
-                       Reason::kQuantised);
+    if (is_foreign_space(0) && before(0) != "quantized") {
+      throw ModelError("uses a class of \"" + before(0) + "\", which is made of foreign code; expected plain modules",
+                       Reason::kNotAllowed);
     }
-    throw ModelError("uses a class of \"" + before(0) + "\", which is made of foreign code; expected plain modules",
-                     Reason::kNotAllowed);
+    if (is_foreign_space(1) && before(0) != ".") refuse_quantised("uses quantised classes in a way no export writes");
+    if (is_foreign_space(2) && before(0) != "LinearPackedParamsBase") refuse_quantised("holds a " + before(0));
   }
 
-  std::array<std::string, 7> last_;
+  // Whether that word is the namespace of such a class.
+  bool is_foreign_space(size_t at) const {
+    return before(at + 1) == "." && before(at + 2) == "classes" && before(at + 3) == "." && before(at + 4) == "torch" &&
+           before(at + 5) == "." && before(at + 6) == "__torch__";
+  }
+
+  std::array<std::string, 9> last_;
 };
 
 // A function that does not say what it returns may return a tuple of tuples of tuples ...

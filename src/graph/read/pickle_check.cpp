@@ -3,12 +3,15 @@
 #include <legrad/error.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include "graph/read/packed_weight.h"
 #include "graph/read/pickle_names.h"
+#include "graph/read/pickle_value.h"
 
 namespace legrad::graph {
 namespace {
@@ -17,8 +20,11 @@ constexpr uint64_t kMostDepth = 400;                  // a module in a module ta
 constexpr uint64_t kMostValues = uint64_t{1} << 21;   // made by one pickle
 constexpr uint64_t kMostReached = uint64_t{1} << 24;  // by going down every way from one value
 constexpr uint64_t kMostBytes = uint64_t{1} << 24;    // of one pickle
+constexpr uint64_t kMostPacked = uint64_t{1} << 48;
 constexpr size_t kMostName = 1000;
-constexpr int kMostBrackets = 40;  // of a type, as in "List[List[int]]"
+constexpr size_t kMostKept = size_t{1} << 18;  // tuples whose elements are kept
+constexpr size_t kMostElements = 8;            // of each of these
+constexpr int kMostBrackets = 40;              // of a type, as in "List[List[int]]"
 
 // The instructions that LibTorch writes, by the names Python's pickletools has for them.
 enum Instruction : unsigned char {
@@ -55,16 +61,8 @@ enum Instruction : unsigned char {
   kLongGet = 'j',
 };
 
-// What the walk knows of a value.
-struct Pickled {
-  enum class Kind { kPlain, kFunction, kContainer } kind = Kind::kPlain;
-  uint64_t depth = 1;
-  uint64_t reached = 1;  // values within it, counted anew wherever they are met
-  size_t container = 0;  // which one
-  std::string_view text = {};
-  std::optional<uint64_t> number = {};  // a whole one that is not negative
-  uint64_t width = 0;                   // of a storage's numbers, where it names a storage's type
-};
+using Kind = PickledValue::Kind;
+using Value = PickledValue;
 
 // A list or dict, which others may hold before it is filled.
 struct Container {
@@ -77,12 +75,12 @@ class Walk {
  public:
   explicit Walk(std::string_view pickle) : rest_(pickle) {}
 
-  std::vector<PickledStorage> run() {
+  PickledContents run() {
     if (rest_.size() > kMostBytes)
       refuse("has more than " + std::to_string(kMostBytes >> 20) + " MiB", Reason::kTooLarge);
     while (step(static_cast<unsigned char>(take(1)[0]))) {
     }
-    return std::move(storages_);
+    return std::move(contents_);
   }
 
  private:
@@ -124,10 +122,12 @@ class Walk {
         marks_.push_back(stack_.size());
         return true;
       case kNone:
+        return push({.kind = Kind::kNone});
       case kTrue:
       case kFalse:
-      case kEmptyTuple:
         return push({});
+      case kEmptyTuple:
+        return push(tuple({}));
       case kInt1:
         return push_number(1);
       case kInt2:
@@ -135,12 +135,11 @@ class Walk {
       case kInt4:
         return push_number(4);
       case kFloat:
-        take(8);
-        return push({});
+        return push({.real = real()});
       case kLong1:
         return push_number(number(1));
       case kUnicode: {
-        Pickled text;
+        Value text;
         text.text = take(number(4));
         check_text(text.text);
         return push(text);
@@ -148,16 +147,16 @@ class Walk {
       case kTuple1:
       case kTuple2:
       case kTuple3:
-        return push(holding(pop(instruction - kTuple1 + 1)));
+        return push(tuple(pop(instruction - kTuple1 + 1)));
       case kTuple:
         tuple_ = pop_to_mark();
-        push(holding(tuple_));
+        push(tuple(tuple_));
         tuple_end_ = rest_.size();
         return true;
       case kEmptyList:
       case kEmptyDict:
         containers_.emplace_back();
-        return push({.kind = Pickled::Kind::kContainer, .container = containers_.size() - 1});
+        return push({.kind = Kind::kContainer, .container = containers_.size() - 1});
       case kAppends:
         return fill(pop_to_mark());
       case kSetItem:
@@ -169,23 +168,21 @@ class Walk {
       }
       case kGlobal: {
         const auto module = line();
-        const auto [function, width] = pickled_name(module, line());
-        return push({.kind = function ? Pickled::Kind::kFunction : Pickled::Kind::kPlain, .width = width});
+        const auto [kind, text, width] = pickled_name(module, line());
+        return push({.kind = kind, .text = text, .width = width});
       }
       case kNewObject:
         pop(1);
-        if (top().kind != Pickled::Kind::kFunction) damaged();
+        if (!is_callable(top())) damaged();
         return true;
       case kReduce:
       case kBuild: {
         const auto argument = pop(1);
-        if (pop(1)[0].kind != Pickled::Kind::kFunction) damaged();
-        return push(holding(argument));
+        return push(called(pop(1)[0], argument));
       }
       case kPersistentId:
         pop(1);
-        add_storage();
-        return push({});
+        return push(storage());
       case kPut:
         return put(number(1));
       case kLongPut:
@@ -200,7 +197,7 @@ class Walk {
     }
   }
 
-  bool push(Pickled value) {
+  bool push(Value value) {
     if (++values_ > kMostValues)
       refuse("holds more than " + std::to_string(kMostValues) + " values", Reason::kTooLarge);
     stack_.push_back(value);
@@ -209,48 +206,90 @@ class Walk {
 
   // Of two's complement: one whose last byte has its first bit set is negative, unless it is short.
   bool push_number(size_t width) {
-    Pickled value;
+    Value value;
     if (width > sizeof(uint64_t)) {
       take(width);
-    } else if (const auto read = number(width); width < 4 || read >> (8 * width - 1) == 0) {
-      value.number = read;
+    } else if (width < 4) {
+      value.number = static_cast<int64_t>(number(width));
+    } else {
+      const auto unused = static_cast<int>(64 - 8 * width);
+      value.number = static_cast<int64_t>(number(width) << unused) >> unused;
     }
     return push(value);
   }
 
+  // Its first byte is the highest.
+  double real() {
+    uint64_t bits = 0;
+    for (const char byte : take(8)) bits = bits << 8 | static_cast<unsigned char>(byte);
+    return std::bit_cast<double>(bits);
+  }
+
+  static bool is_callable(const Value& value) {
+    return value.kind == Kind::kFunction || value.kind == Kind::kTensorMaker || value.kind == Kind::kQuantisedMaker ||
+           value.kind == Kind::kPackedClass;
+  }
+
+  // What a function or class makes of its argument.
+  Value called(const Value& function, const std::vector<Value>& argument) {
+    if (!is_callable(function)) damaged();
+    auto made = holding(argument);
+    if (function.kind == Kind::kPackedClass) {
+      contents_.packed_bytes += check_packed_weight(argument[0], tuples_);
+      if (contents_.packed_bytes > kMostPacked) {
+        refuse("holds quantised weights that would take more memory than there is", Reason::kTooLarge);
+      }
+    }
+    if (function.kind == Kind::kTensorMaker) made.kind = Kind::kTensor;
+    if (function.kind == Kind::kQuantisedMaker) made.kind = Kind::kQuantised;
+    made.elements = argument[0].kind == Kind::kTuple ? argument[0].elements : std::nullopt;
+    return made;
+  }
+
+  Value tuple(const std::vector<Value>& elements) {
+    auto whole = holding(elements);
+    whole.kind = Kind::kTuple;
+    if (elements.size() <= kMostElements && tuples_.size() < kMostKept) {
+      whole.elements = tuples_.size();
+      tuples_.push_back(elements);
+    }
+    return whole;
+  }
+
   // ("storage", type, name of its record, device, how many numbers): LibTorch takes the record for as large as that.
-  void add_storage() {
+  Value storage() {
     if (tuple_end_ != rest_.size() + 1 || tuple_.size() != 5) damaged();
     const auto& name = tuple_[2].text;
     const auto& numbers = tuple_[4].number;
-    if (tuple_[0].text != "storage" || tuple_[1].width == 0 || name.empty() || !numbers || *numbers >> 48 != 0)
-      damaged();
-    storages_.push_back({std::string(name), *numbers * tuple_[1].width});
+    const bool counted = numbers && *numbers >= 0 && *numbers >> 48 == 0;
+    if (tuple_[0].text != "storage" || tuple_[1].width == 0 || name.empty() || !counted) damaged();
+    contents_.storages.push_back({std::string(name), static_cast<uint64_t>(*numbers) * tuple_[1].width});
+    return {.kind = Kind::kStorage, .text = tuple_[1].text, .number = numbers};
   }
 
-  const Pickled& top() const {
+  const Value& top() const {
     if (stack_.empty()) damaged();
     return stack_.back();
   }
 
   // The last values; those below a mark belong to whoever set it.
-  std::vector<Pickled> pop(size_t count) {
+  std::vector<Value> pop(size_t count) {
     const size_t floor = marks_.empty() ? 0 : marks_.back();
     if (stack_.size() < floor + count) damaged();
-    const std::vector<Pickled> values(stack_.end() - static_cast<std::ptrdiff_t>(count), stack_.end());
+    const std::vector<Value> values(stack_.end() - static_cast<std::ptrdiff_t>(count), stack_.end());
     stack_.resize(stack_.size() - count);
     return values;
   }
 
-  std::vector<Pickled> pop_to_mark() {
+  std::vector<Value> pop_to_mark() {
     if (marks_.empty()) damaged();
     const auto values = pop(stack_.size() - marks_.back());
     marks_.pop_back();
     return values;
   }
 
-  Pickled known(Pickled value) const {
-    if (value.kind == Pickled::Kind::kContainer) {
+  Value known(Value value) const {
+    if (value.kind == Kind::kContainer) {
       value.depth = containers_[value.container].depth;
       value.reached = containers_[value.container].reached;
     }
@@ -258,8 +297,8 @@ class Walk {
   }
 
   // A value that holds others.
-  Pickled holding(const std::vector<Pickled>& elements) const {
-    Pickled whole;
+  Value holding(const std::vector<Value>& elements) const {
+    Value whole;
     for (const auto& element : elements) {
       const auto inner = known(element);
       whole.depth = std::max(whole.depth, inner.depth + 1);
@@ -272,8 +311,8 @@ class Walk {
   }
 
   // Each is filled once, before anyone else holds it: so nothing holds itself.
-  bool fill(const std::vector<Pickled>& elements) {
-    if (top().kind != Pickled::Kind::kContainer) damaged();
+  bool fill(const std::vector<Value>& elements) {
+    if (top().kind != Kind::kContainer) damaged();
     auto& container = containers_[top().container];
     if (container.filled) damaged();
     const auto whole = holding(elements);
@@ -291,7 +330,7 @@ class Walk {
   bool get(uint64_t index) {
     if (index >= memo_.size()) damaged();
     const auto value = memo_[index];
-    if (value.kind == Pickled::Kind::kContainer && !containers_[value.container].filled) damaged();
+    if (value.kind == Kind::kContainer && !containers_[value.container].filled) damaged();
     return push(value);
   }
 
@@ -306,19 +345,20 @@ class Walk {
   }
 
   std::string_view rest_;
-  std::vector<Pickled> stack_;
+  std::vector<Value> stack_;
   std::vector<size_t> marks_;
-  std::vector<Pickled> memo_;
+  std::vector<Value> memo_;
   std::vector<Container> containers_;
-  std::vector<Pickled> tuple_;  // the last one that came with a mark
+  std::vector<Value> tuple_;  // the last one that came with a mark
   size_t tuple_end_ = 0;      // how much was left behind it
-  std::vector<PickledStorage> storages_;
+  PickledTuples tuples_;
+  PickledContents contents_;
   uint64_t values_ = 0;
 };
 
 }  // namespace
 
-std::vector<PickledStorage> check_pickle(std::string_view pickle, const std::string& record) {
+PickledContents check_pickle(std::string_view pickle, const std::string& record) {
   try {
     return Walk(pickle).run();
   } catch (const Error& error) {

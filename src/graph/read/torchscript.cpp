@@ -1,5 +1,6 @@
 #include "graph/read/torchscript.h"
 
+#include <c10/util/Exception.h>
 #include <legrad/error.h>
 #include <torch/csrc/jit/ir/constants.h>
 #include <torch/csrc/jit/serialization/import.h>
@@ -14,6 +15,7 @@
 #include "graph/ir/ir.h"
 #include "graph/read/code_check.h"
 #include "graph/read/deep_stack.h"
+#include "graph/read/dequantise.h"
 #include "graph/read/inline_calls.h"
 #include "graph/read/pickle_check.h"
 
@@ -38,15 +40,25 @@ void check_storages(const std::vector<PickledStorage>& storages, const std::stri
   }
 }
 
+void check_memory(__int128 bytes, const Archive& archive) {
+  constexpr __int128 kTimesFile = 4;  // a buffer may be one number, many times, and a weight be tied
+  constexpr __int128 kMostSmall = 1 << 28;
+  if (bytes <= kTimesFile * archive.file()->size() + kMostSmall) return;
+  throw ModelError("holds weights that would take more memory than the file has bytes", Reason::kTooLarge);
+}
+
 // Everything that LibTorch compiles or carries out while it loads.
 void check_records(const Archive& archive) {
   uint64_t code = 0;
   size_t definitions = 0;
+  __int128 dequantised = 0;
   for (const auto& [record, entry] : archive.records()) {
     if (ends_with(record, ".pkl")) {
-      const auto storages = check_pickle(archive.text(record), record);
-      if (record == "data.pkl") check_storages(storages, "data", archive);
-      if (record == "constants.pkl") check_storages(storages, "constants", archive);
+      const auto contents = check_pickle(archive.text(record), record);
+      if (record == "data.pkl") check_storages(contents.storages, "data", archive);
+      if (record == "constants.pkl") check_storages(contents.storages, "constants", archive);
+      dequantised += sizeof(float) * contents.packed_bytes;
+      check_memory(dequantised, archive);
     }
     if (!ends_with(record, ".py") || record.rfind("code/", 0) != 0) continue;
     code += entry.size;
@@ -64,11 +76,11 @@ void check_records(const Archive& archive) {
 // Every tensor of a module: attributes at any depth, and constants in the code.
 std::vector<at::Tensor> all_tensors(const torch::jit::Module& module) {
   std::vector<at::Tensor> tensors;
-  c10::IValue::HashAliasedIValues values;
-  c10::IValue(module._ivalue()).getSubValues(values);
-  for (const auto& value : values) {
-    if (value.isTensor()) tensors.push_back(value.toTensor());
-  }
+  c10::IValue::HashAliasedIValues known;
+  c10::IValue(module._ivalue()).visit([&](const c10::IValue& value) {
+    if (value.isTensor() && known.insert(value).second) tensors.push_back(value.toTensor());
+    return value.isCustomClass();  // weights that are packed, which nobody can look into
+  });
   const std::function<void(const torch::jit::Block*)> visit = [&](const torch::jit::Block* block) {
     for (const Node* node : block->nodes()) {
       if (node->kind() == prim::Constant) {
@@ -114,15 +126,15 @@ __int128 bytes_of(const at::Tensor& tensor) {
 
 // A weight's shape and strides come from its description, whatever its storage holds.
 void check_shapes(const std::vector<at::Tensor>& tensors, const Archive& archive) {
-  constexpr __int128 kTimesFile = 4;  // a buffer may be one number, many times, and a weight be tied
-  constexpr __int128 kMostSmall = 1 << 28;
   __int128 numbers = 0;
   for (const auto& tensor : tensors) {
     if (!tensor.defined() || !tensor.has_storage()) continue;
-    numbers += bytes_of(tensor);
-    if (numbers > kTimesFile * archive.file()->size() + kMostSmall) {
-      throw ModelError("holds weights that would take more memory than the file has bytes", Reason::kTooLarge);
+    if (tensor.is_quantized()) {
+      throw ModelError("holds a quantised tensor that is no weight of a linear layer; export before quantising",
+                       Reason::kQuantised);
     }
+    numbers += bytes_of(tensor);
+    check_memory(numbers, archive);
     const auto end = end_of(tensor);
     if (!end || *end > static_cast<__int128>(tensor.storage().nbytes())) refuse_shape(tensor);
   }
@@ -153,7 +165,7 @@ std::vector<Argument> arguments_of(const torch::jit::Method& forward, const torc
   return arguments;
 }
 
-Source load(const Archive& archive) {
+Source load_as_it_stands(const Archive& archive) {
   auto module = torch::jit::load(archive.file(), c10::Device(c10::kCPU), /*load_debug_files=*/false);
   module.eval();
   Source source{"TorchScript", {}, {}, all_tensors(module)};
@@ -165,6 +177,23 @@ Source load(const Archive& archive) {
   if (!forward) throw ModelError("has no forward method: it is no exported model", Reason::kNotAModel);
   source.graph = inlined(*forward);
   source.arguments = arguments_of(*forward, module);
+  return source;
+}
+
+// LibTorch has advice for whoever made the file.
+class NoWarnings : public c10::WarningHandler {
+ public:
+  void process(const c10::Warning&) override {}
+};
+
+Source load(const Archive& archive) {
+  NoWarnings silent;
+  const c10::WarningUtils::WarningHandlerGuard guard(&silent);
+  auto source = load_as_it_stands(archive);
+  if (!has_quantised_layers(*source.graph)) return source;
+  const auto layers = dequantise(source);
+  // Read once more, so that it stays what it is when the first one's weights are moved or converted.
+  source.quantised = quantised_forward(load_as_it_stands(archive), layers);
   return source;
 }
 
