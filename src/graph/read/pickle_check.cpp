@@ -62,7 +62,6 @@ enum Instruction : unsigned char {
 };
 
 using Kind = PickledValue::Kind;
-using Value = PickledValue;
 
 // A list or dict, which others may hold before it is filled.
 struct Container {
@@ -139,7 +138,7 @@ class Walk {
       case kLong1:
         return push_number(number(1));
       case kUnicode: {
-        Value text;
+        PickledValue text;
         text.text = take(number(4));
         check_text(text.text);
         return push(text);
@@ -197,7 +196,7 @@ class Walk {
     }
   }
 
-  bool push(Value value) {
+  bool push(PickledValue value) {
     if (++values_ > kMostValues)
       refuse("holds more than " + std::to_string(kMostValues) + " values", Reason::kTooLarge);
     stack_.push_back(value);
@@ -206,7 +205,7 @@ class Walk {
 
   // Of two's complement: one whose last byte has its first bit set is negative, unless it is short.
   bool push_number(size_t width) {
-    Value value;
+    PickledValue value;
     if (width > sizeof(uint64_t)) {
       take(width);
     } else if (width < 4) {
@@ -225,13 +224,13 @@ class Walk {
     return std::bit_cast<double>(bits);
   }
 
-  static bool is_callable(const Value& value) {
+  static bool is_callable(const PickledValue& value) {
     return value.kind == Kind::kFunction || value.kind == Kind::kTensorMaker || value.kind == Kind::kQuantisedMaker ||
            value.kind == Kind::kPackedClass;
   }
 
   // What a function or class makes of its argument.
-  Value called(const Value& function, const std::vector<Value>& argument) {
+  PickledValue called(const PickledValue& function, const std::vector<PickledValue>& argument) {
     if (!is_callable(function)) damaged();
     auto made = holding(argument);
     if (function.kind == Kind::kPackedClass) {
@@ -246,7 +245,7 @@ class Walk {
     return made;
   }
 
-  Value tuple(const std::vector<Value>& elements) {
+  PickledValue tuple(const std::vector<PickledValue>& elements) {
     auto whole = holding(elements);
     whole.kind = Kind::kTuple;
     if (elements.size() <= kMostElements && tuples_.size() < kMostKept) {
@@ -257,7 +256,7 @@ class Walk {
   }
 
   // ("storage", type, name of its record, device, how many numbers): LibTorch takes the record for as large as that.
-  Value storage() {
+  PickledValue storage() {
     if (tuple_end_ != rest_.size() + 1 || tuple_.size() != 5) damaged();
     const auto& name = tuple_[2].text;
     const auto& numbers = tuple_[4].number;
@@ -267,28 +266,28 @@ class Walk {
     return {.kind = Kind::kStorage, .text = tuple_[1].text, .number = numbers};
   }
 
-  const Value& top() const {
+  const PickledValue& top() const {
     if (stack_.empty()) damaged();
     return stack_.back();
   }
 
   // The last values; those below a mark belong to whoever set it.
-  std::vector<Value> pop(size_t count) {
+  std::vector<PickledValue> pop(size_t count) {
     const size_t floor = marks_.empty() ? 0 : marks_.back();
     if (stack_.size() < floor + count) damaged();
-    const std::vector<Value> values(stack_.end() - static_cast<std::ptrdiff_t>(count), stack_.end());
+    const std::vector<PickledValue> values(stack_.end() - static_cast<std::ptrdiff_t>(count), stack_.end());
     stack_.resize(stack_.size() - count);
     return values;
   }
 
-  std::vector<Value> pop_to_mark() {
+  std::vector<PickledValue> pop_to_mark() {
     if (marks_.empty()) damaged();
     const auto values = pop(stack_.size() - marks_.back());
     marks_.pop_back();
     return values;
   }
 
-  Value known(Value value) const {
+  PickledValue known(PickledValue value) const {
     if (value.kind == Kind::kContainer) {
       value.depth = containers_[value.container].depth;
       value.reached = containers_[value.container].reached;
@@ -297,8 +296,8 @@ class Walk {
   }
 
   // A value that holds others.
-  Value holding(const std::vector<Value>& elements) const {
-    Value whole;
+  PickledValue holding(const std::vector<PickledValue>& elements) const {
+    PickledValue whole;
     for (const auto& element : elements) {
       const auto inner = known(element);
       whole.depth = std::max(whole.depth, inner.depth + 1);
@@ -311,7 +310,7 @@ class Walk {
   }
 
   // Each is filled once, before anyone else holds it: so nothing holds itself.
-  bool fill(const std::vector<Value>& elements) {
+  bool fill(const std::vector<PickledValue>& elements) {
     if (top().kind != Kind::kContainer) damaged();
     auto& container = containers_[top().container];
     if (container.filled) damaged();
@@ -345,11 +344,11 @@ class Walk {
   }
 
   std::string_view rest_;
-  std::vector<Value> stack_;
+  std::vector<PickledValue> stack_;
   std::vector<size_t> marks_;
-  std::vector<Value> memo_;
+  std::vector<PickledValue> memo_;
   std::vector<Container> containers_;
-  std::vector<Value> tuple_;  // the last one that came with a mark
+  std::vector<PickledValue> tuple_;  // the last one that came with a mark
   size_t tuple_end_ = 0;      // how much was left behind it
   PickledTuples tuples_;
   PickledContents contents_;
