@@ -97,6 +97,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"exported_path", Reason::kNotAllowed, "outside its folder"},
         Refusal{"exported_foreign_operator", Reason::kNotAllowed, "legrad_test_foreign"},
         Refusal{"exported_condition", Reason::kNotAllowed, "higher-order"},
+        Refusal{"exported_quantised", Reason::kQuantised, "quantised models are not supported as .pt2"},
         Refusal{"exported_unknown_operator", Reason::kNotAllowed, "gelu3"},
         Refusal{"exported_no_weight", Reason::kDamaged, "no weight \"head.bias\""},
         Refusal{"exported_nested", Reason::kTooLarge, "nested more than 64 deep"},

@@ -373,6 +373,8 @@ def exported_programs():
     yield "no_weight", edited(accepted, weights, lambda root: root["config"].popitem())
     yield "other_schema", with_model(lambda root: root["schema_version"].update(major=9))
     yield "unknown_operator", with_model(lambda root: node(root, "gelu").update(target="torch.ops.aten.gelu3.default"))
+    yield "quantised", with_model(
+        lambda root: node(root, "gelu").update(target="torch.ops.quantized_decomposed.quantize_per_tensor.default"))
     yield "nested", rewritten(accepted, lambda name, c: b"[" * 100000 + b"]" * 100000 if name == model else c)
     yield "no_json", rewritten(accepted, lambda name, c: c[:-20] if name == model else c)
     yield "big_endian", rewritten(accepted, lambda name, c: c, byteorder=b"big")

@@ -66,6 +66,13 @@ Target operator_target(const std::string& target) {
   if (space == "higher_order")
     refuse("a higher-order operator holds graphs of its own; export a model without control flow");
   if (space_end == std::string::npos || name_end == space_end) refuse("it is no torch operator");
+  if (space.starts_with("quantized") || space == "torchao") {
+    throw ModelError(
+        "refused " + target +
+            ": quantised models are not supported as .pt2, only int8 weights of linear layers as TorchScript "
+            "(torch.ao.quantization.quantize_dynamic, then torch.jit.trace); or export before quantising",
+        Reason::kQuantised);
+  }
   if (space != "aten") refuse("expected operators of aten alone");
   const auto overload = rest.substr(name_end + 1);
   return {space + "::" + rest.substr(space_end + 1, name_end - space_end - 1), overload == "default" ? "" : overload};
