@@ -25,7 +25,8 @@ class FunnyBirdsBatches:
 
     def __init__(self, path: Path, size: int, seed: int) -> None:
         self.path, self.size, self.seed = path, size, seed
-        self.scenes = json.loads((path / "dataset_train.json").read_text(encoding="utf-8"))
+        self.scenes, self.test_scenes = (
+            json.loads((path / f"dataset_{split}.json").read_text(encoding="utf-8")) for split in ("train", "test"))
         classes = load_kinds(path).classes
         self.labels = np.array([agreeing(classes, variants_seen(s, classes[s["class_idx"]])) for s in self.scenes])
         by_class = np.argsort([s["class_idx"] for s in self.scenes], kind="stable").reshape(len(classes), -1)
@@ -62,7 +63,17 @@ class FunnyBirdsBatches:
             pixels[row] = self.varied(order[place], np.random.default_rng((self.seed, number, 1)))
         return pixels, self.labels[chosen]
 
-    def plain(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """These training pictures as they are."""
-        pixels = [self.read(i).resize((self.size,) * 2, Image.Resampling.BILINEAR) for i in indices]
-        return np.stack([np.asarray(p) for p in pixels]), self.labels[indices]
+    def unused(self, first: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Training pictures that are held out, as they are."""
+        chosen = self.held_out[first:first + count]
+        return np.stack([self._resized(self.read(index)) for index in chosen]), self.labels[chosen]
+
+    def test(self, first: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Pictures of the test set."""
+        classes = [scene["class_idx"] for scene in self.test_scenes[first:first + count]]
+        files = [self.path / "test" / str(c) / f"{first + row:06d}.png" for row, c in enumerate(classes)]
+        pixels = [self._resized(Image.open(file).convert("RGB")) for file in files]
+        return np.stack(pixels), np.eye(len(self.labels[0]), dtype=bool)[classes]
+
+    def _resized(self, picture: Image.Image) -> np.ndarray:
+        return np.asarray(picture.resize((self.size,) * 2, Image.Resampling.BILINEAR))
