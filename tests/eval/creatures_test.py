@@ -16,7 +16,7 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
 
 from creatures.kinds import PARTS, agreeing, contrasting, load_kinds
-from creatures.layout import FLAT, part_map, write_test_set
+from creatures.layout import FLAT, part_map, whole_creatures, write_test_set
 from creatures.scene import CreatureBatches, plan_scene, render
 
 KINDS = load_kinds()
@@ -29,14 +29,10 @@ def dilated(mask: np.ndarray) -> np.ndarray:
     return np.lib.stride_tricks.sliding_window_view(padded, (5, 5)).any((2, 3))
 
 
-def plans(count: int) -> list:
-    return [plan_scene(1000, n, KINDS, label=n % len(KINDS.classes)) for n in range(count)]
-
-
 def test_the_layout_is_complete_and_the_same_again() -> None:
     with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
         for folder in (first, second):
-            write_test_set(Path(folder), plans(COUNT), KINDS, SIZE)
+            write_test_set(Path(folder), whole_creatures(1000, COUNT, KINDS), KINDS, SIZE)
         bytes_of = [{f.relative_to(d).as_posix(): f.read_bytes() for f in Path(d).rglob("*") if f.is_file()} for d in (first, second)]
         assert bytes_of[0] == bytes_of[1]
         scenes = json.loads(bytes_of[0]["dataset_test.json"])
@@ -53,7 +49,7 @@ def test_the_layout_is_complete_and_the_same_again() -> None:
 
 def test_what_is_taken_away_changes_its_own_pixels_alone() -> None:
     seen = dict.fromkeys(PARTS, 0)
-    for plan in plans(60):
+    for plan in whole_creatures(1000, 60, KINDS):
         whole, flat = render(plan, SIZE), part_map(plan, SIZE)
         colours = {part: [FLAT[key] for key in FLAT if key[0] == part] for part in PARTS}
         colours |= {n: [(204, 204, 204 + n)] for n in range(len(plan.objects))}
@@ -70,6 +66,7 @@ def test_what_is_taken_away_changes_its_own_pixels_alone() -> None:
 
 def test_classes_have_what_the_protocols_ask_for() -> None:
     classes = KINDS.classes
+    assert {plan.label for plan in whole_creatures(1000, len(classes), KINDS)} == set(range(len(classes)))
     assert len(classes) >= 20 and len(np.unique(classes, axis=0)) == len(classes)
     assert list(KINDS.parts) == list(PARTS) and all(len(variants) >= 3 for variants in KINDS.parts.values())
     for variants in KINDS.parts.values():

@@ -14,8 +14,8 @@ if not __package__:  # run as a script
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from creatures.kinds import PARTS, load_kinds
-from creatures.layout import part_map, write_test_set
-from creatures.scene import Plan, plan_scene, render
+from creatures.layout import part_map, whole_creatures, write_test_set
+from creatures.scene import Plan, render
 
 
 def contact_sheet(plans: list[Plan], size: int) -> Image.Image:
@@ -45,7 +45,7 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> int:
     options = parse_arguments()
     kinds = load_kinds()
-    plans = [plan_scene(options.seed, n, kinds, label=n % len(kinds.classes)) for n in range(options.count)]
+    plans = whole_creatures(options.seed, options.count, kinds)
     if options.out:
         write_test_set(options.out, plans, kinds, options.size)
         print(options.out)

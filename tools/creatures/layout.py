@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from .kinds import HERE, PARTS, Kinds
-from .scene import BODY, Plan, render, render_keys
+from .scene import BODY, Plan, plan_scene, render, render_keys
 
 # What a part map shows the instances of a part in, the further one first; an object n is 204, 204, 204 + n.
 FLAT = {
@@ -26,6 +26,11 @@ FLAT = {
     ("eye", 0): (255, 255, 253), ("eye", 1): (255, 255, 254), ("foot", 0): (255, 0, 1), ("foot", 1): (255, 0, 2),
     ("wing", 0): (0, 255, 1), ("wing", 1): (0, 255, 2),
 }
+
+
+def whole_creatures(seed: int, count: int, kinds: Kinds) -> list[Plan]:
+    """The first scenes of a series, of the classes in turn, but not in the order of their numbers: neighbours look alike."""
+    return [plan_scene(seed, n, kinds, label=n * 7 % len(kinds.classes)) for n in range(count)]
 
 
 def part_map(plan: Plan, size: int) -> np.ndarray:
