@@ -53,8 +53,8 @@ def main() -> int:
     export_rounded(model, pictures[:1], pictures, options.out / "vision.ts")
     about = BIRDS if options.funnybirds else OURS
     manifest = {
-        "schema_version": 1, "name": options.out.resolve().name, "vision": "vision.ts", "kind": "classifier", "dtype": "float32",
-        "preprocessing": preprocessing, "check": check, "labels": state["labels"], "grid": [cells] * 2,
+        "schema_version": 1, "name": options.out.resolve().name, "vision": "vision.ts", "kind": "classifier",
+        "dtype": "float32", "preprocessing": preprocessing, "check": check, "labels": state["labels"], "grid": [cells] * 2,
         "exporter": {"torch": torch.__version__, "timm": timm.__version__}, "licence": about["licence"],
         "training": {"architecture": {"class": "timm VisionTransformer", **shape}, "data": about["data"], "seed": state["seed"],
                      "scenes_seen": state["seen"], "seconds": round(state["seconds"]),

@@ -59,7 +59,8 @@ def held_out(model: torch.nn.Module, kinds: Kinds, size: int, funnybirds: Path |
         return {"test_top1": top1(birds.test, tests), "test_count": tests,
                 "top1_in_set_parts_missing": top1(birds.unused, count), "count": count}
     whole, reduced = (CreatureBatches(kinds, size, HELD_OUT_SEED, drop) for drop in (False, True))
-    return {"top1": top1(whole, 2000), "top1_in_set_parts_missing": top1(reduced, 2000), "count": 2000, "seed": HELD_OUT_SEED}
+    count = 2000
+    return {"top1": top1(whole, count), "top1_in_set_parts_missing": top1(reduced, count), "count": count, "seed": HELD_OUT_SEED}
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -90,8 +91,7 @@ def main() -> int:
 
     open_batches = (partial(FunnyBirdsBatches, options.funnybirds, size, options.seed) if options.funnybirds
                     else partial(CreatureBatches, kinds, size, options.seed, True))
-    train(model, open_batches, about, options,
-          lambda: held_out(model, kinds, size, options.funnybirds))
+    train(model, open_batches, about, options, lambda: held_out(model, kinds, size, options.funnybirds))
     return 0
 
 

@@ -29,7 +29,7 @@ from timm.layers import PatchDropout
 
 HELD_OUT_SEED = 1000
 
-# batches(first, count): pixels uint8 [count, size, size, 3] and multi-hot bool labels of the scenes first, first + 1, ...
+# batches(first, count): pixels uint8 [count, size, size, 3] and multi-hot bool labels of scenes first, first + 1, ...
 Batches = Callable[[int, int], tuple[np.ndarray, np.ndarray]]
 
 

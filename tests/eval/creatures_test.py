@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""What tools/creatures promises: FunnyBirds' layout with nothing missing, the same seed the same bytes, a part or an object
-taken away changes its own pixels alone, and classes with what each protocol of Co-12 asks of them."""
+"""What tools/creatures promises: FunnyBirds' layout with nothing missing, the same seed the same bytes, a part or an
+object taken away changes its own pixels alone, and classes with what each protocol of Co-12 asks of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from itertools import combinations
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
 
@@ -29,22 +28,26 @@ def dilated(mask: np.ndarray) -> np.ndarray:
     return np.lib.stride_tricks.sliding_window_view(padded, (5, 5)).any((2, 3))
 
 
+def contents(folder: str) -> dict[str, bytes]:
+    return {f.relative_to(folder).as_posix(): f.read_bytes() for f in Path(folder).rglob("*") if f.is_file()}
+
+
 def test_the_layout_is_complete_and_the_same_again() -> None:
     with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
         for folder in (first, second):
             write_test_set(Path(folder), whole_creatures(1000, COUNT, KINDS), KINDS, SIZE)
-        bytes_of = [{f.relative_to(d).as_posix(): f.read_bytes() for f in Path(d).rglob("*") if f.is_file()} for d in (first, second)]
-        assert bytes_of[0] == bytes_of[1]
-        scenes = json.loads(bytes_of[0]["dataset_test.json"])
+        written = contents(first)
+        assert written == contents(second)
+    scenes = json.loads(written["dataset_test.json"])
     expected = {"classes.json", "parts.json", "dataset_test.json"}
     for index, scene in enumerate(scenes):
         name = f"{scene['class_idx']}/{index:06d}"
         expected |= {f"test/{name}.png", f"test_part_map/{name}.png"}
-        expected |= {f"test_interventions/{name}/body_{'_'.join(kept)}.png" for n in range(6) for kept in combinations(PARTS, n)}
-        expected |= {f"test_interventions/{name}/background_interventions/{n}.png" for n in range(scene["bg_objects"].count(","))}
-        whole = f"test_interventions/{name}/body_{'_'.join(PARTS)}.png"
-        assert bytes_of[0][whole] == bytes_of[0][f"test/{name}.png"]
-    assert set(bytes_of[0]) == expected
+        without, objects = f"test_interventions/{name}", scene["bg_objects"].count(",")
+        expected |= {f"{without}/body_{'_'.join(kept)}.png" for n in range(6) for kept in combinations(PARTS, n)}
+        expected |= {f"{without}/background_interventions/{n}.png" for n in range(objects)}
+        assert written[f"{without}/body_{'_'.join(PARTS)}.png"] == written[f"test/{name}.png"]
+    assert set(written) == expected
 
 
 def test_what_is_taken_away_changes_its_own_pixels_alone() -> None:

@@ -24,7 +24,8 @@ def toned(colour: Colour, tone: float) -> Colour:
 
 def varied(colour: Colour, rng: np.random.Generator, by: float = 14) -> Colour:
     """The same colour in a slightly other light."""
-    return tuple(int(np.clip(round(c + d), 0, 255)) for c, d in zip(colour, rng.uniform(-by, by, 3)))  # type: ignore[return-value]
+    moved = np.clip(np.rint(colour + rng.uniform(-by, by, 3)), 0, 255)
+    return tuple(int(c) for c in moved)  # type: ignore[return-value]
 
 
 def muted(rng: np.random.Generator, saturation: tuple[float, float], value: tuple[float, float]) -> Colour:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Generate creatures in FunnyBirds' layout, for `legrad evaluate --format funnybirds`. The same options give the same files."""
+"""Generate creatures in FunnyBirds' layout, for `legrad evaluate`. The same options give the same files."""
 
 from __future__ import annotations
 

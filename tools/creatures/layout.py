@@ -29,7 +29,7 @@ FLAT = {
 
 
 def whole_creatures(seed: int, count: int, kinds: Kinds) -> list[Plan]:
-    """The first scenes of a series, of the classes in turn, but not in the order of their numbers: neighbours look alike."""
+    """The first scenes of a series, the classes in turn, but not in the order of their numbers: neighbours look alike."""
     return [plan_scene(seed, n, kinds, label=n * 7 % len(kinds.classes)) for n in range(count)]
 
 

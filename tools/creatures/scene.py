@@ -53,7 +53,7 @@ class Pose:
 
 @dataclass(frozen=True)
 class Thing:
-    """One drawn thing: a part's instance ("eye", 1), the body, or an object (n). Outlines in the picture, colours, edges."""
+    """A part's instance ("eye", 1), the body or an object (n): outlines in the picture, their colours and edges' colours."""
 
     key: tuple[str, int] | int
     layers: tuple[tuple[np.ndarray, Colour, Colour | None], ...]
@@ -91,8 +91,8 @@ def _objects(rng: np.random.Generator, kinds: list[tuple[int, str]]) -> Iterator
 def _creature(rng: np.random.Generator, kinds: Kinds, variants: tuple[int, ...]) -> Iterator[Thing]:
     size = rng.uniform(0.66, 0.94)
     reach = 0.5 - size / 2
-    whole = Pose(0.5 + rng.uniform(-1, 1) * (reach + 0.03), 0.5 + rng.uniform(-1, 1) * (reach + 0.03), rng.uniform(-22, 22), size,
-                 bool(rng.integers(2)))
+    x, y = (0.5 + rng.uniform(-1, 1) * (reach + 0.03) for _ in range(2))
+    whole = Pose(x, y, rng.uniform(-22, 22), size, mirrored=bool(rng.integers(2)))
     skin = muted(rng, (0.04, 0.2), (0.78, 0.97))
     # The same draws whatever is there, so that a scene without a part is the scene with it but for that part.
     parts: dict[tuple[str, int], Thing] = {}
