@@ -22,7 +22,7 @@ import torch
 from emoji_clip.kinds import load_pair
 from emoji_clip.measure import Encoder, captions, localisation, zero_shot
 from emoji_scenes.glyphs import DEFAULT_FONT
-from train_classifier import HELD_OUT_SEED
+from vit_training import HELD_OUT_SEED
 
 
 def main() -> int:

@@ -12,7 +12,6 @@ import json
 import os
 import shutil
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +24,9 @@ import torch.nn.functional as F
 
 from emoji_clip.kinds import load_pair
 from emoji_clip.measure import TEMPLATES
-from export_model import LICENCE, strip_debug_records
+from export_model import LICENCE, ROUNDED, export_rounded
 from legrad_export import checks as bundle_checks
 
-ROUNDED = 1e-2  # how far float16 weights may be from those that were trained, of the largest number of an output
 CHECKS = (
     "", "a cat", "A  Cat ", "two apples", "a photo of a dog", "a red car", "a green car", "a cat left of a green car",
     "three bunches of grapes above a turtle", "an evergreen tree on the right", "one purple balloon", "a picture of a guitar",
@@ -50,23 +48,6 @@ class TextOf(torch.nn.Module):
         self.text_pool_type = model.text_pool_type
 
     forward = open_clip.model.CLIP.encode_text
-
-
-def export(module: torch.nn.Module, small: torch.Tensor, large: torch.Tensor, target: Path) -> None:
-    """Trace in float16 on `small`, save, load again; compare on `large`, by cosine, with the module as it was trained."""
-    with torch.no_grad(), tempfile.TemporaryDirectory() as folder:
-        expected = module.eval()(large)
-        module.half()
-        narrow = (lambda inputs: inputs.half() if inputs.is_floating_point() else inputs)
-        traced = torch.jit.trace(module, narrow(small), check_trace=False)
-        raw = Path(folder) / target.name
-        traced.save(str(raw))
-        strip_debug_records(raw, target)
-        found = torch.jit.load(str(target))(narrow(large)).float()
-        away = 1 - F.cosine_similarity(found, expected).min().item()
-        print(f"{target.name}: 1 - cosine, float16 against float32, is {away:.1e} at most")
-        if not away < 1e-4:
-            sys.exit(f"{target} has lost too much in float16")
 
 
 def main() -> int:
@@ -92,8 +73,8 @@ def main() -> int:
     check = bundle_checks.output_check(pair.model.visual, preprocessing, ROUNDED)
     with torch.no_grad():
         vectors = F.normalize(text.eval()(ids), dim=-1)
-    export(pair.model.visual, pictures[:1], pictures, options.out / "vision.ts")
-    export(text, ids[:2], ids, options.out / "text.ts")
+    export_rounded(pair.model.visual, pictures[:1], pictures, options.out / "vision.ts")
+    export_rounded(text, ids[:2], ids, options.out / "text.ts")
 
     rules = pair.text_rules()
     shutil.copy(pair.vocabulary_file, options.out / rules["tokenizer"]["file"])

@@ -21,13 +21,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parent / "export"))
 
 import timm
 import torch
+import torch.nn.functional as F
 
 from emoji_scenes.glyphs import DEFAULT_FONT, load_classes
-from emoji_scenes.scene import SceneMaker
 from legrad_export import checks
-from train_classifier import HELD_OUT_SEED, held_out_accuracy, make_model
+from train_classifier import held_out_accuracy
+from vit_training import HELD_OUT_SEED, make_model
 
 LICENCE = "Apache-2.0 (weights); training pictures made from Noto Color Emoji, OFL-1.1"
+ROUNDED = 1e-2  # how far float16 weights may be from those that were trained, of the largest number of an output
 WRITTEN_BY_THE_WRITER = ("version", ".data/version", ".data/serialization_id")
 
 
@@ -59,6 +61,23 @@ def export(model: torch.nn.Module, size: int, target: Path) -> torch.jit.ScriptM
     return archive
 
 
+def export_rounded(module: torch.nn.Module, small: torch.Tensor, large: torch.Tensor, target: Path) -> None:
+    """Trace in float16 on `small`, save, load again; compare on `large`, by cosine, with the module as it was trained."""
+    with torch.no_grad(), tempfile.TemporaryDirectory() as folder:
+        expected = module.eval()(large)
+        module.half()
+        narrow = (lambda inputs: inputs.half() if inputs.is_floating_point() else inputs)
+        traced = torch.jit.trace(module, narrow(small), check_trace=False)
+        raw = Path(folder) / target.name
+        traced.save(str(raw))
+        strip_debug_records(raw, target)
+        found = torch.jit.load(str(target))(narrow(large)).float()
+        away = 1 - F.cosine_similarity(found, expected).min().item()
+        print(f"{target.name}: 1 - cosine, float16 against float32, is {away:.1e} at most")
+        if not away < 1e-4:
+            sys.exit(f"{target} has lost too much in float16")
+
+
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkpoint", type=Path, required=True, help="checkpoint.pt of train_classifier.py")
@@ -88,7 +107,7 @@ def main() -> int:
 
     options.out.mkdir(parents=True, exist_ok=True)
     archive = export(model, size, options.out / "vision.ts")
-    accuracy = held_out_accuracy(archive, SceneMaker(classes, options.font), options.held_out_count, size)
+    accuracy = held_out_accuracy(archive, options.font, options.held_out_count, size)
     preprocessing = {"size": [size, size], "mean": [state["mean"]] * 3, "std": [state["std"]] * 3,
                      "interpolation": "bilinear", "resize": "squash"}
     manifest = {

@@ -31,7 +31,7 @@ from emoji_clip import data
 from emoji_clip.kinds import KINDS, LOSSES
 from emoji_clip.measure import held_out_figures
 from emoji_scenes.glyphs import DEFAULT_FONT
-from train_classifier import HELD_OUT_SEED, Schedule, save
+from vit_training import HELD_OUT_SEED, Schedule, save
 
 LARGEST_SCALE = 100.0
 
