@@ -43,8 +43,8 @@ TEST(Quantised, CanBeShuffled) {
   EXPECT_FALSE(shuffled.structure().quantised);
 }
 
-/// A source of three forwards, each the input times a number: of the one explained, of the file itself, and of that with
-/// its rounding written out.
+/// A source of three forwards, each the input times a number: of the one explained, of the file itself, and of that
+/// with its rounding written out.
 graph::Source times(double explained, double file, double rounded) {
   const auto graph = [](double factor) {
     return test::parsed("graph(%x : Tensor):\n  %f : float = prim::Constant[value=" + std::to_string(factor) +

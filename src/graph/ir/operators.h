@@ -47,8 +47,8 @@ bool is_dropout(const Node* node);
 /// Whether a node draws random numbers in any mode.
 bool draws_random_numbers(const Node* node);
 
-/// Whether a node is a linear layer whose weights are packed as float16, which is not supported. A script of a layer with
-/// int8 weights holds it in a branch that it does not take.
+/// Whether a node is a linear layer whose weights are packed as float16, which is not supported. A script of a layer
+/// with int8 weights holds it in a branch that it does not take.
 bool is_of_packed_halves(const Node* node);
 
 /// Whether a node makes or reads a batch of images whose tokens differ in number, a nested tensor, as torch's own

@@ -15,8 +15,8 @@ struct PickledName {
   uint64_t width = 0;          ///< of a storage's numbers, in bytes; 0 where it is none
 };
 
-/// Throws `ModelError` for names of other things than tensors, weights of quantised linear layers, and the archive's own
-/// classes.
+/// Throws `ModelError` for names of other things than tensors, weights of quantised linear layers, and the archive's
+/// own classes.
 PickledName pickled_name(const std::string& module, const std::string& name);
 
 }  // namespace legrad::graph

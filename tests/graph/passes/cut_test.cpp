@@ -56,7 +56,9 @@ TEST(Cut, ASizeOfAnImageWithoutABatchStaysWhatItWas) {
 
 // The first size of a tensor may be a multiple of the batch, as of heads in it.
 TEST(Cut, TheFirstSizeOfATensorOutsideIsNotTakenForGranted) {
-  EXPECT_EQ(refusal([] { (void)behind_the_tokens(numbered_tokens("%zero"), noise({1, 4, 4, 4})); }),
+  EXPECT_EQ(refusal([] {
+              (void)behind_the_tokens(numbered_tokens("%zero"), noise({1, 4, 4, 4}));
+            }),
             to_string(Reason::kNotOneStream));
 }
 
