@@ -56,8 +56,8 @@ Method by_rules(Method method, std::shared_ptr<const Rules> rules) {
   };
 }
 
-Explanation explain(const Vit& vit, const at::Tensor& images, const Target& target,
-                    const std::vector<Method>& methods, const ExplainOptions& options) {
+Explanation explain(const Vit& vit, const at::Tensor& images, const Target& target, const std::vector<Method>& methods,
+                    const ExplainOptions& options) {
   const model::GradScope scope(false);  // maps are put together after the sweep
   std::vector<std::unique_ptr<MethodRun>> runs;
   for (const auto& method : methods) runs.push_back(method(vit.shared_structure()));
@@ -67,7 +67,8 @@ Explanation explain(const Vit& vit, const at::Tensor& images, const Target& targ
   Explanation explanation;
   for (const auto& [rules, forward, backward, relevance] : by_tables(runs)) {
     const auto& now = explanation.output.defined() ? chosen : asked;
-    explanation.output = (rules ? vit.by_rules(rules) : vit).sweep(images, now, forward, backward, relevance, options.tape_bytes);
+    explanation.output =
+        (rules ? vit.by_rules(rules) : vit).sweep(images, now, forward, backward, relevance, options.tape_bytes);
   }
   return model::plainly<Error>("putting maps together", [&] {
     const int64_t targets = chosen.empty() ? 1 : chosen.count(explanation.output);

@@ -62,7 +62,7 @@ class Network {
   std::optional<AttentionStage> pooler;
   std::optional<AttentionStage> published_pooler;  ///< the same without the model's final norm
   int64_t tape_bytes = 0;  ///< about what one image's run of one block keeps, so that gradients can be taken
-  std::shared_ptr<const Rules> rules;              ///< by which gradients pass the stages; none: by autograd
+  std::shared_ptr<const Rules> rules;  ///< by which gradients pass the stages; none: by autograd
 
   at::Tensor run_embed(const at::Tensor& images) const;
   at::Tensor run_patchify(const at::Tensor& images) const;  ///< the images themselves where there is no such program

@@ -10,8 +10,7 @@ namespace {
 
 class BackwardSweep {
  public:
-  BackwardSweep(const Network& network, Kept& kept, const Target& target,
-                const std::vector<BackwardWatcher*>& watchers)
+  BackwardSweep(const Network& network, Kept& kept, const Target& target, const std::vector<BackwardWatcher*>& watchers)
       : network_(network), kept_(kept), tokens_(kept.tokens()), target_(target), watchers_(watchers) {}
 
   void run() {

@@ -98,8 +98,8 @@ const GradientPlan& Vit::plan() const { return network_->plan; }
 at::Tensor Vit::forward(const at::Tensor& images) const { return sweep(images, {}, {}); }
 
 at::Tensor Vit::sweep(const at::Tensor& images, const Target& target, const std::vector<ForwardWatcher*>& forward,
-                      const std::vector<BackwardWatcher*>& backward,
-                      const std::vector<RelevanceWatcher*>& relevance, int64_t tape_bytes) const {
+                      const std::vector<BackwardWatcher*>& backward, const std::vector<RelevanceWatcher*>& relevance,
+                      int64_t tape_bytes) const {
   const model::GradScope scope(false);
   return model::plainly<Error>("running the model", [&] {
     const auto input = prepared(images, structure());

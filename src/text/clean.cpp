@@ -91,9 +91,9 @@ std::u32string after(CleanStep step, std::u32string text, LowerCase rule) {
 
 std::u32string code_points(std::string_view prompt) {
   if (prompt.size() > kMostPromptBytes) {
-    throw InputError(
-        "a prompt has " + std::to_string(prompt.size()) + " bytes; at most " + std::to_string(kMostPromptBytes) + " are read",
-        Reason::kTooLarge);
+    throw InputError("a prompt has " + std::to_string(prompt.size()) + " bytes; at most " +
+                         std::to_string(kMostPromptBytes) + " are read",
+                     Reason::kTooLarge);
   }
   if (prompt.find('\0') != std::string_view::npos) {
     throw InputError("a prompt holds a NUL character; give text without it", Reason::kNotText);

@@ -40,7 +40,8 @@ Entry read_entry(std::string_view message) {
     }
   }
   if (entry.text.empty() || entry.text.size() > kMostUnigramPieceBytes || !is_utf8(entry.text)) {
-    refuse_unigram("has a piece that is empty, longer than " + std::to_string(kMostUnigramPieceBytes) + " bytes or no UTF-8");
+    refuse_unigram("has a piece that is empty, longer than " + std::to_string(kMostUnigramPieceBytes) +
+                   " bytes or no UTF-8");
   }
   if (!std::isfinite(entry.score)) {
     refuse_unigram("has a piece whose score is no number");
@@ -113,7 +114,7 @@ void check(const SentencePieceFile& file) {
   }
   if (count(Type::kUnknown) != 1) {
     refuse_unigram("is no SentencePiece model: it has not one piece for what is unknown, but " +
-         std::to_string(count(Type::kUnknown)));
+                   std::to_string(count(Type::kUnknown)));
   }
   if (count(Type::kNormal) == 0) {
     refuse_unigram("has no piece of text");
@@ -130,7 +131,7 @@ void check(const SentencePieceFile& file) {
   }
   if (bytes != (file.byte_fallback ? all_bytes() : std::set<std::string>())) {
     refuse_unigram(file.byte_fallback ? "has not the 256 pieces for single bytes that it says it has"
-                            : "has pieces for single bytes, and says it has none");
+                                      : "has pieces for single bytes, and says it has none");
   }
 }
 

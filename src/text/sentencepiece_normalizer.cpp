@@ -72,9 +72,9 @@ std::string SentencePieceNormalizer::normalized(std::string_view text) const {
       after_space = remove_extra_spaces_ && replacement.ends_with(' ');
     }
     if (result.size() > kMostNormalizedBytes) {
-      throw ModelError(
-          "it has a table of characters that makes " + std::to_string(kMostNormalizedBytes) + " bytes and more of a prompt",
-          Reason::kTooLarge);
+      throw ModelError("it has a table of characters that makes " + std::to_string(kMostNormalizedBytes) +
+                           " bytes and more of a prompt",
+                       Reason::kTooLarge);
     }
   }
   if (!is_utf8(result)) {

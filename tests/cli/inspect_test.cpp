@@ -46,7 +46,8 @@ TEST_F(Inspect, SaysThatTheSizeOfTheImagesIsAGuess) {
 
 TEST_F(Inspect, SaysWhatInt8WeightsChange) {
   const std::string model = LEGRAD_TEST_DATA "/fixtures/timm_cls_int8/model.pt";
-  EXPECT_TRUE(contains(succeeds({"inspect", "--size", "16x16", "--model", model}).out, "13 linear layers of int8 weights"));
+  EXPECT_TRUE(
+      contains(succeeds({"inspect", "--size", "16x16", "--model", model}).out, "13 linear layers of int8 weights"));
   const auto json = nlohmann::json::parse(succeeds({"inspect", "--json", "--size", "16x16", "--model", model}).out);
   EXPECT_EQ(json["quantised"]["layers"], 13);
   EXPECT_GT(json["quantised"]["difference"], 1e-4);

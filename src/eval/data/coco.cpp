@@ -41,7 +41,9 @@ std::string id_of(const json& entry) { return std::to_string(io::JsonFields(entr
 class Coco : public DataSet {
  public:
   Coco(fs::path json_file, const DataOptions& options)
-      : json_file_(std::move(json_file)), file_(json_file_, kMaxAnnotations, "annotations"), classes_(options.label_map) {
+      : json_file_(std::move(json_file)),
+        file_(json_file_, kMaxAnnotations, "annotations"),
+        classes_(options.label_map) {
     index_ = told_with(where(), [&] { return index_coco(file_); });
     for (const CocoIndex::Category& category : index_.categories) {
       class_of_[category.id] = classes_.add(category.name);

@@ -28,14 +28,15 @@ std::vector<double> measure_insertion_deletion(const Case& seen, const Maps& map
   // Insertion after 0 to 27 steps, then deletion after 1 to 28: the whole picture's scores are known.
   const at::Tensor scores = rerun(seen, 2 * kStepsShown, [&](int64_t i) {
     return i < kStepsShown ? filled(blur, seen.input, order, pixels(i))
-                      : filled(seen.input, seen.zero, order, pixels(i - kStepsShown + 1));
+                           : filled(seen.input, seen.zero, order, pixels(i - kStepsShown + 1));
   });
   const auto probability = [&](const at::Tensor& of) {
     return at::softmax(of.to(at::kDouble), -1)[index].item<double>();
   };
   std::vector<double> insertion;
   std::vector<double> deletion = {probability(seen.scores)};
-  for (int64_t i = 0; i < scores.size(0); ++i) (i < kStepsShown ? insertion : deletion).push_back(probability(scores[i]));
+  for (int64_t i = 0; i < scores.size(0); ++i)
+    (i < kStepsShown ? insertion : deletion).push_back(probability(scores[i]));
   insertion.push_back(deletion.front());
   return {mean_height(insertion), 1, mean_height(deletion), 1};
 }

@@ -91,17 +91,18 @@ std::vector<Curve> curves(std::span<const double> sums, const std::string& suffi
 /// `suffix` tells the fill in names, `with` in words; `from_whole`: with the scores whose curve begins at 0.
 Metric perturbation_by(const std::string& suffix, const std::string& with, bool from_whole,
                        std::function<at::Tensor(const Case&)> fill) {
-  Metric metric = {.name = "perturbation" + suffix,
-                   .source = "Chefer et al., CVPR 2021; the area from 0 is that of the published figures",
-                   .formula =
-                       "trapezoid, over x = 0.1 ... 0.9 in steps of 0.1 (at most 0.8), of the share of pictures that "
-                       "the model is right on with the share x of their pixels set to " +
-                       with + ", by falling (positive) or rising (negative) heat",
-                   .needs = {.label = true, .runs = true},
-                   .scores = {},
-                   .measure = [fill = std::move(fill)](const Case& seen,
-                                                       const Maps& maps) { return measure_perturbation(seen, maps, fill(seen)); },
-                   .curves = [suffix](std::span<const double> sums) { return curves(sums, suffix); }};
+  Metric metric = {
+      .name = "perturbation" + suffix,
+      .source = "Chefer et al., CVPR 2021; the area from 0 is that of the published figures",
+      .formula =
+          "trapezoid, over x = 0.1 ... 0.9 in steps of 0.1 (at most 0.8), of the share of pictures that "
+          "the model is right on with the share x of their pixels set to " +
+          with + ", by falling (positive) or rising (negative) heat",
+      .needs = {.label = true, .runs = true},
+      .scores = {},
+      .measure = [fill = std::move(fill)](const Case& seen,
+                                          const Maps& maps) { return measure_perturbation(seen, maps, fill(seen)); },
+      .curves = [suffix](std::span<const double> sums) { return curves(sums, suffix); }};
   if (from_whole) metric.formula += "; _from_0: over x = 0 ... 0.9 (at most 0.9)";
   const auto add = [&](size_t curve, const std::string& ending, const std::string& more, bool whole) {
     metric.scores.push_back({.name = "perturbation_" + std::string(kCurves[curve].name) + suffix + ending,

@@ -76,7 +76,7 @@ void Budget::check_time(const Node* node) const {
   const double process = seconds(CLOCK_PROCESS_CPUTIME_ID) - process_start_;
   if (std::min(process, thread * at::get_num_threads()) + charged_seconds_ > most_seconds_) {
     too_much(node, "the model takes more than " + std::to_string(static_cast<int64_t>(most_seconds_)) +
-                     " seconds of the processor for one run");
+                       " seconds of the processor for one run");
   }
 }
 

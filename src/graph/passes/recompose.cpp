@@ -89,7 +89,8 @@ class Recomposer {
     if (guard->input(0) != softmax->input(0) || !compared || *compared != -std::numeric_limits<double>::infinity())
       return;
     const Node* filled = node->input(1)->node();
-    const bool zeros = is_aten(filled, "zeros_like") || (is_aten(filled, "full_like") && plain_number(filled->input(1)) == 0);
+    const bool zeros =
+        is_aten(filled, "zeros_like") || (is_aten(filled, "full_like") && plain_number(filled->input(1)) == 0);
     if (zeros) node->output()->replaceAllUsesWith(softmax->output());
   }
 

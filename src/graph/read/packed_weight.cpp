@@ -46,7 +46,8 @@ class Made {
     if (sizes.empty() || sizes.size() != strides.size()) refuse_packed(name_ + " has not as many strides as sizes");
     __int128 count = 1;
     for (size_t i = sizes.size(); i-- > 0;) {
-      if (sizes[i] < 1 || sizes[i] >= kMostSize || count >= __int128{1} << 62) refuse_packed(name_ + " has an odd size");
+      if (sizes[i] < 1 || sizes[i] >= kMostSize || count >= __int128{1} << 62)
+        refuse_packed(name_ + " has an odd size");
       if (sizes[i] > 1 && strides[i] != count) refuse_packed(name_ + " does not lie row by row");
       if (strides[i] < 0 || strides[i] > count) refuse_packed(name_ + " has an odd stride");
       count *= sizes[i];
@@ -101,7 +102,8 @@ void check_scheme(const PickledValue& scheme, const PickledTuples& tuples, int64
   const auto& scale = parts[1].real;
   const auto& zero_point = parts[2].number;
   if (!scale || !std::isfinite(*scale) || *scale <= 0) refuse_packed("scale is no positive number");
-  if (parts.size() != 3 || !zero_point || *zero_point < -128 || *zero_point > 127) refuse_packed("zero point is no int8");
+  if (parts.size() != 3 || !zero_point || *zero_point < -128 || *zero_point > 127)
+    refuse_packed("zero point is no int8");
 }
 
 }  // namespace

@@ -349,7 +349,7 @@ class Walk {
   std::vector<PickledValue> memo_;
   std::vector<Container> containers_;
   std::vector<PickledValue> tuple_;  // the last one that came with a mark
-  size_t tuple_end_ = 0;      // how much was left behind it
+  size_t tuple_end_ = 0;             // how much was left behind it
   PickledTuples tuples_;
   PickledContents contents_;
   uint64_t values_ = 0;

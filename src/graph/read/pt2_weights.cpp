@@ -129,7 +129,8 @@ at::Tensor Pt2Weights::read(const std::string& name) {
   if (sizes.size() != strides.size()) refuse_damaged("weight " + name + " has not as many strides as sizes");
   const auto all = numbers_of(record, dtype);
   if (offset + span(sizes, strides) > all.numel() || product(sizes) > all.numel()) {
-    refuse_damaged("weight " + name + " has more numbers than its " + std::to_string(archive_.size(record)) + " bytes hold");
+    refuse_damaged("weight " + name + " has more numbers than its " + std::to_string(archive_.size(record)) +
+                   " bytes hold");
   }
   auto& known = tensors_[record + meta.dump()];
   if (known.defined()) return known;
