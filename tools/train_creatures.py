@@ -65,7 +65,8 @@ def held_out(model: torch.nn.Module, kinds: Kinds, size: int, funnybirds: Path |
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_arguments(parser, scenes=120_000)
+    add_arguments(parser, scenes=52_800)
+    parser.set_defaults(rate=1.5e-3, warm_up=4_800, patch_drop_until=0.6)
     parser.add_argument("--funnybirds", type=Path, help="train on FunnyBirds' pictures in this folder")
     parser.add_argument("--width", type=int, default=96, help="of the model's tokens (%(default)s)")
     parser.add_argument("--blocks", type=int, default=4, help="of the model (%(default)s)")
