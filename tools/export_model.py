@@ -13,6 +13,7 @@ import json
 import os
 import sys
 import tempfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,15 @@ def strip_debug_records(source: Path, target: Path) -> None:
     writer.write_end_of_file()
 
 
+def deflate(archive: Path) -> None:
+    """Compress an archive's records, which LibTorch reads as well: a tenth less to keep."""
+    with zipfile.ZipFile(archive) as stored:
+        records = [(record.filename, stored.read(record)) for record in stored.infolist()]
+    with zipfile.ZipFile(archive, "w") as deflated:
+        for name, data in records:
+            deflated.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED, compresslevel=9)
+
+
 def export(model: torch.nn.Module, size: int, target: Path) -> torch.jit.ScriptModule:
     """Trace, save, load again and compare; returns the loaded archive."""
     model.eval()
@@ -71,6 +81,7 @@ def export_rounded(module: torch.nn.Module, small: torch.Tensor, large: torch.Te
         raw = Path(folder) / target.name
         traced.save(str(raw))
         strip_debug_records(raw, target)
+        deflate(target)
         found = torch.jit.load(str(target))(narrow(large)).float()
         away = 1 - F.cosine_similarity(found, expected).min().item()
         print(f"{target.name}: 1 - cosine, float16 against float32, is {away:.1e} at most")
