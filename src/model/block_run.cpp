@@ -8,16 +8,16 @@
 namespace legrad::model {
 namespace {
 
-bool anyone_needs(const std::vector<BackwardWatcher*>& watchers, int64_t block, BackwardNeed need) {
-  return std::ranges::any_of(watchers, [&](const BackwardWatcher* watcher) { return watcher->needs(block) == need; });
-}
-
 // Q, K, V and O of one image.
 int64_t bytes_of_attention(const Structure& structure) {
   return 4 * structure.tokens * structure.width * static_cast<int64_t>(c10::elementSize(structure.dtype));
 }
 
 }  // namespace
+
+bool anyone_needs(const std::vector<BackwardWatcher*>& watchers, int64_t block, BackwardNeed need) {
+  return std::ranges::any_of(watchers, [&](const BackwardWatcher* watcher) { return watcher->needs(block) == need; });
+}
 
 int64_t lowest_needed(const std::vector<BackwardWatcher*>& watchers, int64_t blocks) {
   int64_t lowest = 0;

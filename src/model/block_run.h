@@ -20,6 +20,9 @@ struct Needed {
   bool tape() const { return below || context; }
 };
 
+/// Whether one of them needs just that of block `block`; -1 for the pooler.
+bool anyone_needs(const std::vector<BackwardWatcher*>& watchers, int64_t block, BackwardNeed need);
+
 /// The first block that a backward watcher needs anything of; `blocks` where there is none.
 int64_t lowest_needed(const std::vector<BackwardWatcher*>& watchers, int64_t blocks);
 

@@ -1,7 +1,5 @@
 #include <ATen/Functions.h>
 
-#include <algorithm>
-
 #include "model/grad_scope.h"
 #include "model/sweep.h"
 
@@ -19,8 +17,8 @@ class BackwardSweep {
     for (int64_t l = 0; l < blocks; ++l) gradients = gradients || needs_gradient(l);
     if (gradients) {
       run_readout();
-    } else if (network_.pooler) {
-      show_attention(kPooler, network_.attend(*network_.pooler, tokens_.back()).attention);
+    } else if (network_.pooler && anyone_needs(watchers_, kPooler, BackwardNeed::kAttention)) {
+      hand_out(kPooler, network_.attend(*network_.pooler, tokens_.back()).attention);
     }
     const int64_t lowest = lowest_needed(watchers_, blocks);
     for (int64_t l = blocks - 1; l >= lowest; --l) run_block(l);
@@ -29,12 +27,9 @@ class BackwardSweep {
  private:
   static constexpr int64_t kPooler = -1;
 
-  bool anyone_needs(int64_t block, BackwardNeed need) const {
-    return std::any_of(watchers_.begin(), watchers_.end(),
-                       [&](const BackwardWatcher* watcher) { return watcher->needs(block) == need; });
-  }
   bool needs_gradient(int64_t block) const {
-    return anyone_needs(block, BackwardNeed::kTokens) || anyone_needs(block, BackwardNeed::kContext);
+    return anyone_needs(watchers_, block, BackwardNeed::kTokens) ||
+           anyone_needs(watchers_, block, BackwardNeed::kContext);
   }
 
   // From the output to Z^L, and to the pooler's context where there is one.
@@ -70,8 +65,8 @@ class BackwardSweep {
   // Whether Z^L's gradients are all that is needed. Then none is kept: there may be one for each entry of an output.
   bool ends_at_tokens() const {
     const auto last = static_cast<int64_t>(network_.blocks.size()) - 1;
-    return lowest_needed(watchers_, last + 1) == last && !anyone_needs(last, BackwardNeed::kContext) &&
-           !anyone_needs(last, BackwardNeed::kAttention);
+    return lowest_needed(watchers_, last + 1) == last && !anyone_needs(watchers_, last, BackwardNeed::kContext) &&
+           !anyone_needs(watchers_, last, BackwardNeed::kAttention);
   }
 
   // One tape, as many gradients as targets; none where no gradient is needed at the block's context or below it.
@@ -97,10 +92,6 @@ class BackwardSweep {
       hand_out(block);
       gradients_[k] = needed.below ? taken.front() : at::Tensor();
     }
-  }
-
-  void show_attention(int64_t index, const Attention& attention) {
-    if (anyone_needs(index, BackwardNeed::kAttention)) hand_out(index, attention);
   }
 
   void hand_out(int64_t index, const Attention& attention) {
