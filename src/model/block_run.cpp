@@ -37,14 +37,15 @@ std::vector<Needed> needed(const std::vector<BackwardWatcher*>& watchers, int64_
   return all;
 }
 
-BlockRun run_for(const Needed& needed, const Network& network, const Network::Block& block, const at::Tensor& tokens) {
+BlockRun run_for(const Needed& needed, const Network& network, const Network::Block& block, const at::Tensor& tokens,
+                 graph::LinearRows* known) {
   if (!needed.tape()) return {network.attend(block, tokens), {}, {}};
   const GradScope scope(true);
   const auto leaf = needed.below ? tokens.detach().requires_grad_() : tokens;
   BlockRun run{network.attend(block, leaf), {}, {}};
   auto& context = run.attended.context;
   if (!needed.below) context = context.detach().requires_grad_();
-  run.output = network.run_tail(block, context, leaf);
+  run.output = network.run_tail(block, context, leaf, known);
   std::vector<at::Tensor> leaves;
   if (needed.below) leaves.push_back(leaf);
   if (needed.context) leaves.push_back(context);

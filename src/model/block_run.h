@@ -36,7 +36,9 @@ struct BlockRun {
   std::optional<graph::Tape> tape;  ///< from Z^l to Z^{l-1} if `below`, then to the context if that is needed
 };
 
-BlockRun run_for(const Needed& needed, const Network& network, const Network::Block& block, const at::Tensor& tokens);
+/// `known`, if given, is told what the tail's linear layers give, where the tail runs for a tape.
+BlockRun run_for(const Needed& needed, const Network& network, const Network::Block& block, const at::Tensor& tokens,
+                 graph::LinearRows* known = nullptr);
 
 /// What a forward sweep leaves for those that go back: tokens, and the runs of the last blocks as far as there is room.
 class Kept {

@@ -143,7 +143,7 @@ void describe_graph(Structure& structure, const graph::StraightLine& line, const
 }  // namespace
 
 std::shared_ptr<Network> build(const graph::Source& source, int64_t batch, ImageSize size, int64_t channels,
-                               const graph::StraightenOptions& straighten) {
+                               const graph::StraightenOptions& straighten, int64_t pack_bytes) {
   const auto images = example_images(batch, size, channels, straighten);
   auto shapes = straighten;
   shapes.products = false;
@@ -153,6 +153,7 @@ std::shared_ptr<Network> build(const graph::Source& source, int64_t batch, Image
   structure.image = ImageInput{
       .size = size, .size_guessed = false, .channels = channels, .grid = {}, .prefix_tokens = 0, .patch_positions = {}};
   network->plan.batch_of_one = batch == 1;
+  network->pack_bytes = pack_bytes;
   structure.dtype = straighten.to_dtype;
   structure.device = straighten.device;
   structure.exporter = source.description;

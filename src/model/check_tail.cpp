@@ -30,13 +30,13 @@ struct Reach {
 };
 
 Reach reach_of(const Network& network, const Network::Block& block, const at::Tensor& context, const at::Tensor& tokens,
-               const Rows& watched) {
+               const Rows& watched, graph::LinearRows* known) {
   Reach reach;
   at::Tensor strength;  // of the gradient at each row of the context
   {
     const GradScope scope(true);
     const auto leaf = context.detach().clone().requires_grad_();
-    const auto taped = network.run_tail(block, leaf, tokens);
+    const auto taped = network.run_tail(block, leaf, tokens, known);
     reach.tokens = taped.detach();
     const auto seen = select_rows(taped, 1, watched);
     strength = graph::Tape({seen}, {leaf}).pull({fixed_cotangent(seen)})[0];
@@ -48,11 +48,12 @@ Reach reach_of(const Network& network, const Network::Block& block, const at::Te
   return reach;
 }
 
-bool same_alone(const Network& network, const Network::Block& block, const TailOfImage& image, const Rows& rows,
-                const at::Tensor& all) {
+// Whether what `run` gives for some rows of context and tokens is the same as among all.
+template <class Run>
+bool same_alone(const TailOfImage& image, const Rows& rows, const at::Tensor& all, const Run& run) {
   try {
-    const auto alone = network.run_tail(block, select_rows(image.context, 2, rows), select_rows(image.tokens, 1, rows));
-    return agree(alone, select_rows(all, 1, rows));
+    return agree(run(select_rows(image.context, 2, rows), select_rows(image.tokens, 1, rows)),
+                 select_rows(all, 1, rows));
   } catch (const Error&) {
     return false;
   }
@@ -69,13 +70,21 @@ TailSeen check_tail(const Network& network, const Network::Block& block, const T
   std::sort(watched.begin(), watched.end());
   watched.erase(std::unique(watched.begin(), watched.end()), watched.end());
 
-  const auto reach = reach_of(network, block, image.context, image.tokens, watched);
+  graph::LinearRows known(1, count, [&](const at::Tensor& all, int64_t dim) { return select_rows(all, dim, rows); });
+  const auto reach = reach_of(network, block, image.context, image.tokens, watched, rows.empty() ? nullptr : &known);
   if (reach.goes_to_other_tokens()) {
     throw ModelError(name + ": its attention's rows go to other tokens than those they are of; it cannot be explained",
                      Reason::kTokensUnordered);
   }
   const bool few = !rows.empty() && reach.others == 0 && !block.layout.query_order.defined();
-  return {reach.tokens, few && same_alone(network, block, image, rows, reach.tokens)};
+  TailSeen seen{reach.tokens};
+  const auto run = [&](const at::Tensor& o, const at::Tensor& z) { return network.run_tail(block, o, z); };
+  seen.keeps_rows = few && same_alone(image, rows, reach.tokens, run);
+  const auto know = [&](const at::Tensor& o, const at::Tensor& z) {
+    return network.run_tail_knowing(known, block, o, z);
+  };
+  seen.knows_rows = seen.keeps_rows && same_alone(image, rows, reach.tokens, know);
+  return seen;
 }
 
 }  // namespace legrad::model

@@ -20,6 +20,7 @@ struct TailOfImage {
 struct TailSeen {
   at::Tensor tokens;        ///< [1, N, d]
   bool keeps_rows = false;  ///< the same on the rows alone as beside the others, and no gradient leads to the others
+  bool knows_rows = false;  ///< and the same with what the tail's linear layers gave for them among all
 };
 
 /// Looks how a block's tail treats an image alone, and whether it can be run on `rows` alone (empty: not asked). Throws

@@ -49,8 +49,8 @@ namespace {
 // size is refused at all, and the refusal is thrown on.
 class SizeFinder {
  public:
-  SizeFinder(const graph::Source& source, const graph::StraightenOptions& straighten)
-      : source_(source), straighten_(straighten), hint_(graph::input_hint(source)) {}
+  SizeFinder(const graph::Source& source, const graph::StraightenOptions& straighten, int64_t pack_bytes)
+      : source_(source), straighten_(straighten), pack_bytes_(pack_bytes), hint_(graph::input_hint(source)) {}
 
   // At the size the caller gives; where the model fails on that, it is resized from its own.
   std::shared_ptr<const Network> build_at(ImageSize size) const {
@@ -91,7 +91,7 @@ class SizeFinder {
     std::optional<graph::ExecutionError> failure;
     std::optional<ModelError> refusal;
     try {
-      return {build(source_, 2, size, hint_.channels, straighten_), std::nullopt};
+      return {build(source_, 2, size, hint_.channels, straighten_, pack_bytes_), std::nullopt};
     } catch (const graph::ExecutionError& error) {
       failure = error;
     } catch (const ModelError& error) {
@@ -99,7 +99,7 @@ class SizeFinder {
       refusal = error;
     }
     try {
-      auto network = build(source_, 1, size, hint_.channels, straighten_);
+      auto network = build(source_, 1, size, hint_.channels, straighten_, pack_bytes_);
       const bool stands_for_a_batch =
           !refusal || refusal->reason() == Reason::kBatchUnfit || stands_for_each_image(*network, source_, straighten_);
       if (stands_for_a_batch) return {network, std::nullopt};
@@ -143,6 +143,7 @@ class SizeFinder {
 
   const graph::Source& source_;
   const graph::StraightenOptions& straighten_;
+  int64_t pack_bytes_;
   graph::InputHint hint_;
 };
 
@@ -158,7 +159,7 @@ std::shared_ptr<const Network> load_network(const std::filesystem::path& file, c
   }
   const auto straighten = straighten_options(source, options);
   graph::convert(source, straighten.device, straighten.from_dtype, straighten.to_dtype);
-  const SizeFinder sizes(source, straighten);
+  const SizeFinder sizes(source, straighten, options.pack_bytes);
   return options.input_size ? sizes.build_at(*options.input_size) : sizes.build_at_own();
 }
 

@@ -50,7 +50,10 @@ bool weighs_values_twice(const at::Tensor& value, int64_t side_by_side) {
 class Measurement {
  public:
   Measurement(Network& network, const at::Tensor& images)
-      : network_(network), structure_(network.structure), images_(images) {}
+      : network_(network),
+        structure_(network.structure),
+        images_(images),
+        packer_(structure_.tokens, network.pack_bytes) {}
 
   void run(const at::Tensor& output) {
     const int64_t image = output.size(0) - 1;
@@ -83,10 +86,12 @@ class Measurement {
     structure_.readout_rows = rows_read(tokens);
     const auto count = static_cast<int64_t>(structure_.readout_rows.size());
     network_.plan.rows_restricted = count > 0 && 4 * count <= structure_.tokens;
+    network_.rows_known = network_.plan.rows_restricted;
   }
 
   void run_block(size_t l, Seen& seen) {
     auto& block = network_.blocks[l];
+    for (auto* program : {&block.attend, &block.tail, &block.tail_with_mean}) *program = program->packed(packer_);
     const auto name = "block " + std::to_string(l);
     const auto attended = measure_attention(network_, block, seen, name);
     if (weighs_values_twice(attended.alone.attention.value, block.side_by_side)) structure_.differential = true;
@@ -99,6 +104,7 @@ class Measurement {
     const auto tail = check_tail(network_, block, {attended.alone.context, seen.alone},
                                  plan.rows_restricted ? structure_.readout_rows : Rows(), name);
     plan.rows_restricted = tail.keeps_rows;
+    network_.rows_known = network_.rows_known && tail.knows_rows;
     seen.alone = tail.tokens;
     expect_tokens(seen.alone, 1);
   }
@@ -192,6 +198,7 @@ class Measurement {
   Network& network_;
   Structure& structure_;
   const at::Tensor& images_;
+  graph::LinearPacker packer_;  // for one image
 };
 
 }  // namespace

@@ -75,14 +75,19 @@ at::Tensor Network::image_sizes(int64_t batch) const {
 
 std::vector<at::Tensor> Network::run(const graph::Program& program, const std::vector<at::Tensor>& inputs,
                                      size_t shared) const {
+  return run([&](const std::vector<at::Tensor>& given) { return program(given, rules); }, inputs, shared);
+}
+
+template <class Once>
+std::vector<at::Tensor> Network::run(const Once& once, const std::vector<at::Tensor>& inputs, size_t shared) const {
   const int64_t batch = inputs[0].size(0);
-  if (!plan.batch_of_one || batch == 1) return program(inputs, rules);
+  if (!plan.batch_of_one || batch == 1) return once(inputs);
   std::vector<std::vector<at::Tensor>> outputs;  // [output][image]
   for (int64_t image = 0; image < batch; ++image) {
     std::vector<at::Tensor> alone;
     alone.reserve(inputs.size());
     for (const auto& input : inputs) alone.push_back(input.narrow(0, image, 1));
-    const auto given = program(alone, rules);
+    const auto given = once(alone);
     outputs.resize(given.size());
     for (size_t i = 0; i < given.size(); ++i) outputs[i].push_back(given[i]);
   }
@@ -127,8 +132,16 @@ Attended Network::attended(const AttentionStage& stage, const std::vector<at::Te
   return attended;
 }
 
-at::Tensor Network::run_tail(const AttentionStage& stage, const at::Tensor& context, const at::Tensor& tokens) const {
-  return run(stage.tail, {as_in_model(stage.layout, context), tokens, image_sizes(tokens.size(0))})[0];
+at::Tensor Network::run_tail(const AttentionStage& stage, const at::Tensor& context, const at::Tensor& tokens,
+                             graph::LinearRows* known) const {
+  const std::vector<at::Tensor> inputs = {as_in_model(stage.layout, context), tokens, image_sizes(tokens.size(0))};
+  return known ? stage.tail.keeping(*known, inputs)[0] : run(stage.tail, inputs)[0];
+}
+
+at::Tensor Network::run_tail_knowing(const graph::LinearRows& known, const AttentionStage& stage,
+                                     const at::Tensor& context, const at::Tensor& tokens) const {
+  const auto once = [&](const std::vector<at::Tensor>& given) { return stage.tail.knowing(known, given); };
+  return run(once, {as_in_model(stage.layout, context), tokens, image_sizes(tokens.size(0))})[0];
 }
 
 at::Tensor Network::run_project(const Block& block, const at::Tensor& tokens) const {

@@ -61,7 +61,10 @@ class Network {
   std::vector<Block> blocks;
   std::optional<AttentionStage> pooler;
   std::optional<AttentionStage> published_pooler;  ///< the same without the model's final norm
+  int64_t pack_bytes = 0;                          ///< about what packed weights may take
   int64_t tape_bytes = 0;  ///< about what one image's run of one block keeps, so that gradients can be taken
+  bool rows_known =
+      false;  ///< whether the tails' linear layers give the readout rows among all what they give them alone
   std::shared_ptr<const Rules> rules;  ///< by which gradients pass the stages; none: by autograd
 
   at::Tensor run_embed(const at::Tensor& images) const;
@@ -71,8 +74,12 @@ class Network {
   Attended attend(const AttentionStage& stage, const at::Tensor& tokens) const;
   /// The same of what `stage.attend` gave for `batch` images.
   Attended attended(const AttentionStage& stage, const std::vector<at::Tensor>& parts, int64_t batch) const;
-  /// The tail of a block or pooler. `context` and `tokens` may hold a choice of rows, the same in both.
-  at::Tensor run_tail(const AttentionStage& stage, const at::Tensor& context, const at::Tensor& tokens) const;
+  /// The tail of a block or pooler. `context` and `tokens` may hold a choice of rows, the same in both. `known`, if
+  /// given, is told what the tail's linear layers give, and then spares a run on its rows alone the computing of that.
+  at::Tensor run_tail(const AttentionStage& stage, const at::Tensor& context, const at::Tensor& tokens,
+                      graph::LinearRows* known = nullptr) const;
+  at::Tensor run_tail_knowing(const graph::LinearRows& known, const AttentionStage& stage, const at::Tensor& context,
+                              const at::Tensor& tokens) const;
 
   at::Tensor run_project(const Block& block, const at::Tensor& tokens) const;
   at::Tensor run_add(const Block& block, const at::Tensor& context, const at::Tensor& tokens) const;
@@ -94,6 +101,8 @@ class Network {
   /// do not depend on the images.
   std::vector<at::Tensor> run(const graph::Program& program, const std::vector<at::Tensor>& inputs,
                               size_t shared = SIZE_MAX) const;
+  template <class Once>
+  std::vector<at::Tensor> run(const Once& once, const std::vector<at::Tensor>& inputs, size_t shared = SIZE_MAX) const;
 };
 
 }  // namespace legrad::model

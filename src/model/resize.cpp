@@ -79,7 +79,8 @@ std::shared_ptr<const Network> resize(const Network& network, ImageSize size) {
                           text(structure.image->size) + " and holds more of that than a position embedding";
   std::shared_ptr<Network> resized;
   try {
-    resized = build(source, network.plan.batch_of_one ? 1 : 2, size, structure.image->channels, straighten);
+    resized = build(source, network.plan.batch_of_one ? 1 : 2, size, structure.image->channels, straighten,
+                    network.pack_bytes);
   } catch (const graph::ExecutionError& error) {
     throw ModelError(why + " (" + error.what() + "); export it at that size", Reason::kSizeUnfit);
   }

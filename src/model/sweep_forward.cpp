@@ -2,6 +2,7 @@
 #include <legrad/error.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "graph/ir/tape.h"
 #include "model/grad_scope.h"
@@ -62,17 +63,20 @@ class ForwardSweep {
 
     // A tape of its own is taken where all rows are scored.
     const bool keep = kept_ && kept_->wants(index_) && !(mean || on_all_rows);
-    auto run = run_for(keep ? kept_->needed(index_) : Needed(), network_, block, input);
+    auto known = on_rows && !mean ? rows_to_be_known(input) : std::nullopt;
+    auto run = run_for(keep ? kept_->needed(index_) : Needed(), network_, block, input, known ? &*known : nullptr);
     const auto& attended = run.attended;
     if (on_rows && !mean && output_suffices && !watched()) {
-      score_on_rows(block, attended, input, /*keep_output=*/true);
+      score_on_rows(block, attended, input, known, /*keep_output=*/true);
       return {};
     }
     at::Tensor output;
     if (mean || on_all_rows) {
       output = score_on_all_rows(block, attended, input, on_all_rows, mean);
+    } else if (run.output.defined()) {
+      output = run.output.detach();
     } else {
-      output = run.output.defined() ? run.output.detach() : network_.run_tail(block, attended.context, input);
+      output = network_.run_tail(block, attended.context, input, known ? &*known : nullptr);
     }
     if (watched()) {
       ForwardBlock seen{index_, input, output, attended.attention};
@@ -84,23 +88,36 @@ class ForwardSweep {
         if (watcher->watches(index_)) watcher->on_block(seen);
       }
     }
-    if (on_rows) score_on_rows(block, attended, input, /*keep_output=*/false);
+    if (on_rows) score_on_rows(block, attended, input, known, /*keep_output=*/false);
     if (model && network_.pooler) score_by_pooler(BlockScore::kModel, *network_.pooler, output);
     if (wanted(BlockScore::kPublished)) score_by_pooler(BlockScore::kPublished, published_pooler(), output);
     if (keep) kept_->add_run(index_, std::move(run));
     return output;
   }
 
+  // For what a pass over all rows need not compute again on the readout rows. The last block has such a pass only if
+  // somebody watches it, and its score does not depend on who does.
+  std::optional<graph::LinearRows> rows_to_be_known(const at::Tensor& tokens) const {
+    const bool one_run = tokens.size(0) == 1 || !network_.plan.batch_of_one;
+    const bool last = index_ + 1 == static_cast<int64_t>(network_.blocks.size());
+    if (!network_.rows_known || network_.rules || !one_run || last) return std::nullopt;
+    const auto& rows = network_.structure.readout_rows;
+    return graph::LinearRows(tokens.size(0), tokens.size(1),
+                             [&rows](const at::Tensor& all, int64_t dim) { return select_rows(all, dim, rows); });
+  }
+
   // The readout sees a few rows only, so the block's tail runs on those, once for every target: the rows are repeated
   // along the batch and one backward pass takes the gradients of several scores.
-  void score_on_rows(const Network::Block& block, const Attended& attended, const at::Tensor& input, bool keep_output) {
+  void score_on_rows(const Network::Block& block, const Attended& attended, const at::Tensor& input,
+                     const std::optional<graph::LinearRows>& known, bool keep_output) {
     const auto& rows = network_.structure.readout_rows;
     const auto context = select_rows(attended.context, 2, rows);
     const auto tokens = select_rows(input, 1, rows);
     score_repeated(
         BlockScore::kModel, context, tokens, attended.attention, &rows,
         [&](const at::Tensor& leaf, const at::Tensor& repeated) {
-          return network_.run_readout(network_.run_tail(block, leaf, repeated));
+          return network_.run_readout(known ? network_.run_tail_knowing(*known, block, leaf, repeated)
+                                            : network_.run_tail(block, leaf, repeated));
         },
         keep_output);
   }

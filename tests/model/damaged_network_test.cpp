@@ -97,5 +97,42 @@ graph(%context : Tensor, %tokens : Tensor, %images : Tensor):
   EXPECT_FALSE(model::check_tail(network, block, image, {0}, "block 0").keeps_rows);
 }
 
+// Layers that see the tokens in another order than they go out again tell nothing of the rows at their places.
+TEST_F(DamagedNetworkTest, RowsThatLayersSeeInAnotherOrderAreNotTakenForKnown) {
+  const auto tail = [](const std::string& turned) {
+    const auto graph = std::make_shared<graph::Graph>();
+    torch::jit::parseIR(R"(
+graph(%context : Tensor, %tokens : Tensor, %images : Tensor, %weight : Tensor):
+  %one : int = prim::Constant[value=1]()
+  %two : int = prim::Constant[value=2]()
+  %three : int = prim::Constant[value=3]()
+  %none : NoneType = prim::Constant()
+  %dims : int[] = prim::Constant[value=[)" +
+                            turned + R"(]]()
+  %by_token : Tensor = aten::transpose(%context, %one, %two)
+  %joined : Tensor = aten::flatten(%by_token, %two, %three)
+  %there : Tensor = aten::flip(%joined, %dims)
+  %layer : Tensor = aten::linear(%there, %weight, %none)
+  %back : Tensor = aten::flip(%layer, %dims)
+  %out : Tensor = aten::add(%back, %tokens, %one)
+  return (%out))",
+                        graph.get());
+    const torch::jit::WithInsertPoint top(graph->block()->nodes().front());
+    graph->inputs()[3]->replaceAllUsesWith(graph->insertConstant(at::randn({16, 16}, at::kDouble)));
+    graph->eraseInput(3);
+    return graph::Program(graph, "a tail");
+  };
+  const auto network = *model::load_network(folder_.path() / "vit.pt", {});
+  const at::NoGradGuard off;
+  const model::TailOfImage image{at::randn({1, 2, 17, 8}, at::kDouble), at::randn({1, 17, 16}, at::kDouble)};
+  auto block = network.blocks[0];
+  block.tail = tail("2");  // the width's order, which is nobody's business
+  EXPECT_TRUE(model::check_tail(network, block, image, {0}, "block 0").knows_rows);
+  block.tail = tail("1, 2");
+  const auto seen = model::check_tail(network, block, image, {0}, "block 0");
+  EXPECT_TRUE(seen.keeps_rows);
+  EXPECT_FALSE(seen.knows_rows);
+}
+
 }  // namespace
 }  // namespace legrad

@@ -3,15 +3,20 @@
 #include <ATen/Functions.h>
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
+
+#include <vector>
+
+#include "graph/ir/tape.h"
 
 namespace legrad::graph {
 namespace {
 
 // Products of a few rows, as those of readout rows for some targets, are nothing but the reading of the weights.
-bool has_few_rows(const at::Tensor& input, const at::Tensor& weight) {
+bool has_few_rows(const at::Tensor& rows, const at::Tensor& weight) {
   constexpr int64_t kMost = 32;
-  return input.is_cpu() && weight.dim() == 2 && weight.is_contiguous() && input.numel() <= kMost * weight.size(1) &&
-         (weight.scalar_type() == at::kFloat || weight.scalar_type() == at::kDouble);
+  return rows.is_cpu() && weight.dim() == 2 && weight.is_contiguous() && rows.numel() <= kMost * rows.size(-1) &&
+         (weight.scalar_type() == at::kFloat || weight.scalar_type() == at::kDouble) && at::get_num_threads() > 1;
 }
 
 // The most slices, 8 at most, that divide the rows evenly.
@@ -21,10 +26,20 @@ int64_t count_slices(int64_t rows) {
   return slices;
 }
 
+// y W: what a cotangent y of the output says of the input.
+at::Tensor back(const at::Tensor& cotangent, const at::Tensor& weight) {
+  if (!has_few_rows(cotangent, weight)) return cotangent.matmul(weight);
+  const int64_t slices = count_slices(weight.size(0));
+  const auto rows = cotangent.reshape({-1, slices, weight.size(0) / slices}).transpose(0, 1);
+  auto sizes = cotangent.sizes().vec();
+  sizes.back() = weight.size(1);
+  return rows.bmm(weight.unflatten(0, {slices, -1})).sum(0).reshape(sizes);  // of [slices, rows, inputs]
+}
+
 }  // namespace
 
 at::Tensor linear(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias) {
-  if (!has_few_rows(input, weight) || at::get_num_threads() == 1) return at::linear(input, weight, bias);
+  if (!has_few_rows(input, weight)) return at::linear(input, weight, bias);
   // Rows times slices, not slices times columns: of the two, autograd takes the gradient of this one fast.
   const int64_t slices = count_slices(weight.size(0));
   const auto rows = input.reshape({1, -1, weight.size(1)}).expand({slices, -1, -1});
@@ -33,6 +48,14 @@ at::Tensor linear(const at::Tensor& input, const at::Tensor& weight, const std::
   const auto products = rows.bmm(weight.unflatten(0, {slices, -1}).transpose(1, 2));  // [slices, rows, outputs]
   const auto output = products.transpose(0, 1).reshape(sizes);
   return bias && bias->defined() ? output + *bias : output;
+}
+
+at::Tensor known_linear(const at::Tensor& output, const at::Tensor& input, const at::Tensor& weight) {
+  if (!at::GradMode::is_enabled() || !input.requires_grad()) return output;
+  const auto walk = [weight](const std::vector<at::Tensor>& cotangents) {
+    return std::vector<at::Tensor>{back(cotangents[0], weight)};
+  };
+  return Tape::differentiable({output}, walk, {input})[0];
 }
 
 }  // namespace legrad::graph

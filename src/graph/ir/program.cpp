@@ -31,6 +31,8 @@ void construct_dict(const c10::DictType& type, Stack& stack) {
   stack.emplace_back(std::move(dict));
 }
 
+void compute(const Instruction& instruction, Stack& stack) { instruction.kernel(stack); }
+
 }  // namespace
 
 c10::IValue typed_list(const c10::impl::GenericList& list) {
@@ -139,7 +141,8 @@ Program::Program(std::shared_ptr<Graph> graph, std::string name) : graph_(std::m
 }
 
 // All registers after a run; unless they are to be kept, those without a reader left are empty.
-std::vector<c10::IValue> Program::run(const std::vector<at::Tensor>& inputs, bool keep) const {
+template <class Run>
+std::vector<c10::IValue> Program::run(const std::vector<at::Tensor>& inputs, bool keep, const Run& run_one) const {
   if (inputs.size() != inputs_) {
     throw std::logic_error(name_ + ": " + std::to_string(inputs_) + " inputs expected, got " +
                            std::to_string(inputs.size()));
@@ -158,7 +161,7 @@ std::vector<c10::IValue> Program::run(const std::vector<at::Tensor>& inputs, boo
       }
     }
     try {
-      instruction.kernel(stack);
+      run_one(instruction, stack);
     } catch (const std::exception& error) {
       throw Error(name_ + ": " + describe(instruction.node) + " failed: " + first_line(error));
     }
@@ -177,7 +180,7 @@ std::vector<at::Tensor> Program::outputs_in(const std::vector<c10::IValue>& regi
 }
 
 std::vector<at::Tensor> Program::operator()(const std::vector<at::Tensor>& inputs) const {
-  return outputs_in(run(inputs, /*keep=*/false));
+  return outputs_in(run(inputs, /*keep=*/false, compute));
 }
 
 std::vector<at::Tensor> Program::operator()(const std::vector<at::Tensor>& inputs,
@@ -192,7 +195,39 @@ std::vector<at::Tensor> Program::operator()(const std::vector<at::Tensor>& input
     leaves.push_back(inputs[i]);
   }
   if (followed.empty()) return (*this)(inputs);
-  return Tape::differentiable(record(given, followed, rules), leaves);
+  const auto tape = record(given, followed, rules);
+  const auto walk = [tape](const std::vector<at::Tensor>& cotangents) { return tape.pull(cotangents, /*keep=*/true); };
+  return Tape::differentiable(tape.outputs(), walk, leaves);
+}
+
+Program Program::packed(LinearPacker& packer) const {
+  auto instructions = *instructions_;
+  for (auto& instruction : instructions) {
+    if (instruction.kind != aten::linear) continue;
+    const auto& weight = registers_[instruction.inputs[1]];  // nothing but a constant is there before a run
+    if (!weight.isTensor()) continue;
+    if (auto step = packer.pack(weight.toTensor())) instruction.kernel = std::move(*step);
+  }
+  auto program = *this;
+  program.instructions_ = std::make_shared<const std::vector<Instruction>>(std::move(instructions));
+  return program;
+}
+
+std::vector<at::Tensor> Program::keeping(LinearRows& rows, const std::vector<at::Tensor>& inputs) const {
+  return outputs_in(run(inputs, /*keep=*/false, [&](const Instruction& instruction, Stack& stack) {
+    compute(instruction, stack);
+    if (instruction.kind == aten::linear) rows.keep(&instruction, stack[0].toTensor());
+  }));
+}
+
+std::vector<at::Tensor> Program::knowing(const LinearRows& rows, const std::vector<at::Tensor>& inputs) const {
+  return outputs_in(run(inputs, /*keep=*/false, [&](const Instruction& instruction, Stack& stack) {
+    if (instruction.kind != aten::linear) return compute(instruction, stack);
+    auto known = rows.give(&instruction, stack[0].toTensor(), stack[1].toTensor());
+    if (!known.defined()) return compute(instruction, stack);
+    stack.clear();
+    stack.emplace_back(std::move(known));
+  }));
 }
 
 Tape Program::record(std::vector<at::Tensor> inputs, const std::vector<size_t>& with_respect_to) const {
@@ -210,7 +245,7 @@ Tape Program::record(std::vector<at::Tensor> inputs, const std::vector<size_t>& 
 Tape Program::record(const std::vector<at::Tensor>& inputs, const std::vector<size_t>& with_respect_to,
                      std::shared_ptr<const Rules> rules) const {
   const at::AutoGradMode recording(false);
-  auto registers = run(inputs, /*keep=*/true);
+  auto registers = run(inputs, /*keep=*/true, compute);
   auto outputs = outputs_in(registers);
   const std::vector<int> leaves(with_respect_to.begin(), with_respect_to.end());  // inputs are the first registers
   const auto recorded =

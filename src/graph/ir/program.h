@@ -10,6 +10,8 @@
 
 #include "graph/ir/instruction.h"
 #include "graph/ir/ir.h"
+#include "graph/ir/linear_rows.h"
+#include "graph/ir/packed_linear.h"
 #include "graph/ir/tape.h"
 
 namespace legrad::graph {
@@ -40,6 +42,15 @@ class Program {
   std::vector<at::Tensor> operator()(const std::vector<at::Tensor>& inputs,
                                      const std::shared_ptr<const Rules>& rules) const;
 
+  /// The same program with its linear layers' weights packed.
+  Program packed(LinearPacker& packer) const;
+
+  /// Runs on all tokens, and keeps what linear layers give for some.
+  std::vector<at::Tensor> keeping(LinearRows& rows, const std::vector<at::Tensor>& inputs) const;
+
+  /// Runs on those tokens alone, of which the layers' outputs are known.
+  std::vector<at::Tensor> knowing(const LinearRows& rows, const std::vector<at::Tensor>& inputs) const;
+
   /// Runs on tensors as the call does, and keeps what is needed to pull cotangents of the outputs back to the inputs
   /// that `with_respect_to` counts out, by autograd.
   Tape record(std::vector<at::Tensor> inputs, const std::vector<size_t>& with_respect_to) const;
@@ -49,7 +60,8 @@ class Program {
               std::shared_ptr<const Rules> rules) const;
 
  private:
-  std::vector<c10::IValue> run(const std::vector<at::Tensor>& inputs, bool keep) const;
+  template <class Run>
+  std::vector<c10::IValue> run(const std::vector<at::Tensor>& inputs, bool keep, const Run& run_one) const;
   std::vector<at::Tensor> outputs_in(const std::vector<c10::IValue>& registers) const;
 
   std::shared_ptr<Graph> graph_;  // keeps the nodes alive that instructions point to

@@ -37,31 +37,33 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-struct HeldTape : torch::CustomClassHolder {
-  explicit HeldTape(Tape of) : tape(std::move(of)) {}
-  Tape tape;
+struct HeldWalk : torch::CustomClassHolder {
+  HeldWalk(variable_list given, Tape::Walk how) : outputs(std::move(given)), walk(std::move(how)) {}
+  variable_list outputs;
+  Tape::Walk walk;
 };
 
-/// A tape as an operator of autograd's.
+/// A walk as an operator of autograd's.
 struct Pull : torch::autograd::Function<Pull> {
   static variable_list forward(AutogradContext* context, at::TensorList /*inputs*/,
-                               const c10::intrusive_ptr<HeldTape>& held) {
-    context->saved_data["tape"] = c10::IValue::make_capsule(held);
+                               const c10::intrusive_ptr<HeldWalk>& held) {
+    context->saved_data["walk"] = c10::IValue::make_capsule(held);
     context->set_materialize_grads(false);
-    return held->tape.outputs();
+    return std::exchange(held->outputs, {});  // kept by whoever needs them
   }
   static variable_list backward(AutogradContext* context, const variable_list& cotangents) {
-    const auto held = context->saved_data["tape"].toCapsule();
-    auto pulled = static_cast<const HeldTape&>(*held).tape.pull(cotangents, /*keep=*/true);
-    pulled.emplace_back();  // of the tape itself
+    const auto held = context->saved_data["walk"].toCapsule();
+    auto pulled = static_cast<const HeldWalk&>(*held).walk(cotangents);
+    pulled.emplace_back();  // of the walk itself
     return pulled;
   }
 };
 
 }  // namespace
 
-std::vector<at::Tensor> Tape::differentiable(Tape tape, const std::vector<at::Tensor>& inputs) {
-  return Pull::apply(at::TensorList(inputs), c10::make_intrusive<HeldTape>(std::move(tape)));
+std::vector<at::Tensor> Tape::differentiable(std::vector<at::Tensor> outputs, Walk walk,
+                                             const std::vector<at::Tensor>& inputs) {
+  return Pull::apply(at::TensorList(inputs), c10::make_intrusive<HeldWalk>(std::move(outputs), std::move(walk)));
 }
 
 }  // namespace legrad::graph

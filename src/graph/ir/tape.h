@@ -25,9 +25,10 @@ class Tape {
   /// left undefined counts as zeros. With `keep`, it can be asked again; a walk can be in any case.
   std::vector<at::Tensor> pull(const std::vector<at::Tensor>& cotangents, bool keep = false) const;
 
-  /// The outputs as something that autograd takes for a function of `inputs`, one for each leaf: what it asks of them
-  /// is pulled from this tape, whose walk can be asked again.
-  static std::vector<at::Tensor> differentiable(Tape tape, const std::vector<at::Tensor>& inputs);
+  /// `outputs` as something that autograd takes for a function of `inputs`: what it asks of them the walk tells, once
+  /// or more often, a cotangent for each output and one for each input.
+  static std::vector<at::Tensor> differentiable(std::vector<at::Tensor> outputs, Walk walk,
+                                                const std::vector<at::Tensor>& inputs);
 
  private:
   std::vector<at::Tensor> outputs_;

@@ -23,7 +23,7 @@ constexpr uint64_t kMostBytes = uint64_t{1} << 24;    // of one pickle
 constexpr uint64_t kMostPacked = uint64_t{1} << 48;
 constexpr size_t kMostName = 1000;
 constexpr size_t kMostKept = size_t{1} << 18;  // tuples whose elements are kept
-constexpr size_t kMostElements = 8;            // of each of these
+constexpr size_t kMostKeptElements = 8;        // of each of these
 constexpr int kMostBrackets = 40;              // of a type, as in "List[List[int]]"
 
 // The instructions that LibTorch writes, by the names Python's pickletools has for them.
@@ -248,7 +248,7 @@ class Walk {
   PickledValue tuple(const std::vector<PickledValue>& elements) {
     auto whole = holding(elements);
     whole.kind = Kind::kTuple;
-    if (elements.size() <= kMostElements && tuples_.size() < kMostKept) {
+    if (elements.size() <= kMostKeptElements && tuples_.size() < kMostKept) {
       whole.elements = tuples_.size();
       tuples_.push_back(elements);
     }
