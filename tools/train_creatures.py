@@ -70,7 +70,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--funnybirds", type=Path, help="train on FunnyBirds' pictures in this folder")
     parser.add_argument("--width", type=int, default=96, help="of the model's tokens (%(default)s)")
     parser.add_argument("--blocks", type=int, default=4, help="of the model (%(default)s)")
-    parser.add_argument("--start", type=Path, help="archive (vision.ts) of a model of the same shape to start from")
+    parser.add_argument("--start", type=Path, help="a model of the same shape to start from: archive (vision.ts) or checkpoint.pt")
     return parser.parse_args()
 
 
@@ -85,8 +85,11 @@ def main() -> int:
     model = make_model(len(kinds.classes), model_options)
     model.head = PartsHead(options.width, kinds.classes)
     if options.start:
-        start = torch.jit.load(str(options.start)).state_dict()
-        missing, _ = model.load_state_dict({k: v.float() for k, v in start.items() if not k.startswith("head.")}, strict=False)
+        start = (torch.load(options.start, weights_only=True)["model"] if options.start.suffix == ".pt"
+                 else torch.jit.load(str(options.start)).state_dict())
+        own = model.state_dict()
+        fitting = {k: v.float() for k, v in start.items() if k in own and own[k].shape == v.shape}
+        missing, _ = model.load_state_dict(fitting, strict=False)
         assert all(name.startswith("head.") for name in missing), missing
     about = {"labels": [str(i) for i in range(len(kinds.classes))], "model_options": model_options, "mean": MEAN, "std": STD}
 

@@ -83,6 +83,11 @@ class Vit {
   /// `Reason::kNoRule`), and so is a table that passes no gradients.
   Vit by_rules(std::shared_ptr<const Rules> rules) const;
 
+  /// This model's embedding and first `blocks` blocks, then the other blocks and the readout of `rest`, which is the
+  /// same model with other weights, as `LoadOptions::shuffled_weights` loads it. Weights are shared; it takes no other
+  /// size. Throws `InputError` for a model that is built otherwise.
+  Vit followed_by(const Vit& rest, int64_t blocks) const;
+
  private:
   explicit Vit(std::shared_ptr<const model::Network> network);
   std::shared_ptr<const model::Network> network_;

@@ -6,6 +6,8 @@
 #include <legrad/heatmap.h>
 
 #include <algorithm>
+#include <functional>
+#include <memory>
 #include <utility>
 
 #include "eval/case.h"
@@ -39,22 +41,35 @@ std::vector<std::string> chosen_controls(const std::string& list, const Knows& d
   return names;
 }
 
-/// The same model, its weights in another order.
-Explainer shuffled(const Explainer& explainer, const std::string& methods, uint64_t seed) {
+std::string specs_of(const std::vector<ChosenMethod>& methods) {
+  std::string specs;
+  for (const ChosenMethod& method : methods) specs += (specs.empty() ? "" : ",") + method.spec;
+  return specs;
+}
+
+/// The same model, its weights in another order, explained in the same ways. Correction by the empty prompt means
+/// nothing to a model that knows no prompts.
+Explainer shuffled(const Explainer& explainer, uint64_t seed) {
   const Structure& structure = explainer.vit().structure();
   LoadOptions load;
   load.input_size = structure.image->size;
   load.device = structure.device;
   load.dtype = structure.dtype;
   load.shuffled_weights = seed;
-  // Correction by the empty prompt means nothing to a model that knows no prompts.
-  return {explainer.bundle(), load_model(explainer.bundle(), load), {.methods = methods, .correction = {.off = true}}};
+  return {explainer.bundle(),
+          load_model(explainer.bundle(), load),
+          {.methods = specs_of(explainer.methods()), .correction = {.off = true}}};
 }
 
-std::string specs_of(const std::vector<ChosenMethod>& methods) {
-  std::string specs;
-  for (const ChosenMethod& method : methods) specs += (specs.empty() ? "" : ",") + method.spec;
-  return specs;
+/// Explainers of models that are more and more `other`'s, from the readout down; the last one is `other` itself.
+std::vector<Explainer> cascade(const Explainer& explainer, const Explainer& other) {
+  std::vector<Explainer> steps;
+  for (int64_t blocks = explainer.vit().structure().blocks; blocks >= 0; --blocks) {
+    steps.emplace_back(explainer.bundle(), explainer.vit().followed_by(other.vit(), blocks),
+                       ExplainerOptions{.methods = specs_of(explainer.methods()), .correction = {.off = true}});
+  }
+  steps.push_back(other);
+  return steps;
 }
 
 /// A model's input [1, 3, H, W] as bytes [H, W, 3] again.
@@ -67,8 +82,12 @@ bool explains_by_legrad(const Explainer& explainer) {
   return std::ranges::find(explainer.methods(), "legrad", &ChosenMethod::name) != explainer.methods().end();
 }
 
-/// Whether a metric that explains again, other images, says something of a control, which does not look at them.
-bool fits(const Metric& metric, bool control) { return !(control && metric.needs.maps && !metric.needs.parts); }
+/// Whether a metric says something of a subject. One that explains again, other images, says nothing of a control, which
+/// does not look at them.
+bool fits(const Metric& metric, bool control, const Maps& maps) {
+  if (metric.needs.randomised) return static_cast<bool>(maps.randomised);
+  return !(control && metric.needs.maps && !metric.needs.parts);
+}
 
 std::vector<int64_t> classes_asked(const Case& seen) {
   std::vector<int64_t> classes;
@@ -90,6 +109,8 @@ struct Evaluation::State {
   bool per_layer = false;
   // One explainer for each method, for metrics that explain again.
   std::vector<Explainer> single{};
+  // Of models whose weights are shuffled, more and more of them, for metrics that ask about those.
+  std::vector<Explainer> cascade{};
 
   std::vector<at::Tensor> maps_of(const Explainer& by, const at::Tensor& image,
                                   const std::vector<int64_t>& asked) const {
@@ -108,6 +129,21 @@ struct Evaluation::State {
       return maps_of(by, image, asked)[0];
     };
     return maps;
+  }
+
+  /// For each method its maps by the models of the cascade, explained for all methods at once when first asked for.
+  std::function<const std::vector<std::vector<at::Tensor>>&()> randomised_maps(const Case& seen) const {
+    const auto maps = std::make_shared<std::vector<std::vector<at::Tensor>>>();
+    return [this, &seen, maps]() -> const std::vector<std::vector<at::Tensor>>& {
+      if (!maps->empty()) return *maps;
+      maps->resize(explainer.methods().size());
+      const int64_t asked = seen.questions[static_cast<size_t>(seen.predicted)].index;
+      for (const Explainer& step : cascade) {
+        const auto of_step = maps_of(step, seen.input, {asked});
+        for (size_t i = 0; i < of_step.size(); ++i) (*maps)[i].push_back(of_step[i][0]);
+      }
+      return *maps;
+    };
   }
 
   static Maps shown(const Case& seen, const at::Tensor& raw, bool looks_at_target) {
@@ -129,13 +165,19 @@ struct Evaluation::State {
     const auto asked = classes_asked(seen);
     std::vector<Maps> all;
     const auto raw = maps_of(explainer, seen.input, asked);
-    for (size_t i = 0; i < raw.size(); ++i) all.push_back(of_method(seen, raw[i], i));
+    const auto randomised = randomised_maps(seen);
+    for (size_t i = 0; i < raw.size(); ++i) {
+      all.push_back(of_method(seen, raw[i], i));
+      if (!cascade.empty()) all.back().randomised = [randomised, i] { return randomised().at(i); };
+    }
     const PatchGrid grid = explainer.vit().structure().image->grid;
     for (const Control& control : controls) {
       Maps& maps = all.emplace_back(shown(seen, control.maps(seen, grid, asked), control.looks_at_target));
       maps.of = [&control, &seen, grid](const at::Tensor& /*image*/, const std::vector<int64_t>& some) {
         return control.maps(seen, grid, some);
       };
+      // It looks at no model, whatever becomes of its weights.
+      maps.randomised = [this, map = maps.raw[seen.predicted]] { return std::vector(cascade.size(), map); };
     }
     if (!shuffled) return all;
     const auto other = maps_of(*shuffled, seen.input, asked);
@@ -179,8 +221,13 @@ Evaluation::Evaluation(Explainer explainer, const DataSet& data, const Evaluatio
     state.controls.push_back(control);
     state.subjects.push_back({control.name, true});
   }
-  if (!asked_for(wanted, kShuffled)) return;
-  state.shuffled = eval::shuffled(state.explainer, specs_of(state.explainer.methods()), options.seed);
+  const bool cascades = std::ranges::any_of(state.chosen.metrics, [](const Metric& m) { return m.needs.randomised; });
+  const bool controlled = asked_for(wanted, kShuffled);
+  if (!cascades && !controlled) return;
+  auto other = eval::shuffled(state.explainer, options.seed);
+  if (cascades) state.cascade = eval::cascade(state.explainer, other);
+  if (!controlled) return;
+  state.shuffled = std::move(other);
   for (const ChosenMethod& method : state.explainer.methods()) {
     state.subjects.push_back({method.spec + kOnShuffled, true});
   }
@@ -205,7 +252,7 @@ Counted Evaluation::count(const Sample& sample, const at::Tensor& picture) const
   for (size_t i = 0; i < maps.size(); ++i) {
     auto& of_subject = counted.counts.emplace_back();
     for (const Metric& metric : state_->chosen.metrics) {
-      const bool says = fits(metric, state_->subjects[i].control);
+      const bool says = fits(metric, state_->subjects[i].control, maps[i]);
       of_subject.push_back(says ? metric.measure(seen, maps[i]) : std::vector<double>{});
     }
   }

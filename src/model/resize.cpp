@@ -69,6 +69,7 @@ void check_same_parts(const Structure& before, const Structure& now, PatchGrid g
 }  // namespace
 
 std::shared_ptr<const Network> resize(const Network& network, ImageSize size) {
+  if (!network.line) throw InputError("a model put together of two takes no other size; resize both first");
   const auto& structure = network.structure;
   const auto grid = grid_at(size, structure);
   const auto source = graph::with_positions(*network.line, layout_of(structure), grid);

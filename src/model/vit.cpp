@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "model/grad_scope.h"
+#include "model/join.h"
 #include "model/load.h"
 #include "model/network.h"
 #include "model/resize.h"
@@ -87,6 +88,10 @@ Vit Vit::by_rules(std::shared_ptr<const Rules> rules) const {
   auto network = std::make_shared<model::Network>(*network_);
   network->rules = std::move(rules);
   return Vit(std::move(network));
+}
+
+Vit Vit::followed_by(const Vit& rest, int64_t blocks) const {
+  return Vit(model::joined(*network_, *rest.network_, blocks));
 }
 
 const Structure& Vit::structure() const { return network_->structure; }

@@ -1,8 +1,11 @@
 // What is evaluated: the metrics and controls that were asked for, and what controls say where the answer is known.
 
+#include <ATen/TensorOperators.h>
 #include <gtest/gtest.h>
 #include <legrad/error.h>
+#include <legrad/image.h>
 
+#include "eval/metrics/formulas.h"
 #include "eval/scenes.h"
 #include "support/message_of.h"
 #include "support/temporary_folder.h"
@@ -40,6 +43,41 @@ TEST(Evaluation, IsForTheMethodsAndControlsThatWereAskedFor) {
   EXPECT_EQ(names, (std::vector<std::string>{"legrad", "rollout", "random", "legrad on shuffled weights",
                                              "rollout on shuffled weights"}));
   EXPECT_EQ(evaluation.scores(), (std::vector<std::string>{"pixel_ap", "miou"}));
+}
+
+TEST(Evaluation, RandomisesFromTheReadoutDown) {
+  const auto data = scenes();
+  const Explainer explainer = emoji_vit();
+  const Evaluation evaluation(explainer, *data, {.metrics = "randomisation", .controls = "random", .seed = 3});
+  const auto sample = *data->next();
+  const Counted counted = evaluation.count(sample, read_image(sample.picture));
+  ASSERT_EQ(counted.counts.size(), 3U);
+  EXPECT_EQ(counted.counts[2][0][0], 1) << "a map that looks at no model is the same by any";
+
+  const Vit other = load_model(explainer.bundle(), {.shuffled_weights = 3});
+  const at::Tensor input = preprocess(read_image(sample.picture), explainer);
+  const int64_t best = explainer.vit().forward(input).argmax(1).item<int64_t>();
+  const int64_t blocks = explainer.vit().structure().blocks;
+  for (size_t method = 0; method < 2; ++method) {
+    const auto map_by = [&](const Vit& vit) {
+      const Explainer by(explainer.bundle(), vit, {.methods = explainer.methods()[method].spec});
+      return by.explain(input, {.classes = {std::to_string(best)}}).maps[0][0][0];
+    };
+    const at::Tensor map = map_by(explainer.vit());
+    std::vector<at::Tensor> steps;
+    for (int64_t own = blocks; own >= 0; --own) steps.push_back(map_by(explainer.vit().followed_by(other, own)));
+    steps.push_back(map_by(other));
+    double sum = 1;
+    for (const at::Tensor& step : steps) sum += rank_similarity(map, step);
+    const auto& sums = counted.counts[method][0];
+    ASSERT_EQ(sums.size(), 4 + steps.size());
+    EXPECT_NEAR(sums[0], sum / static_cast<double>(steps.size() + 1), 1e-5);
+    EXPECT_NEAR(sums[2], histogram_entropy(steps.back()) / histogram_entropy(map) - 1, 1e-5);
+    EXPECT_NEAR(sums[4], rank_similarity(map, steps.front()), 1e-5);
+  }
+  // Rollout does not see the readout.
+  EXPECT_NEAR(counted.counts[1][0][4], 1, 1e-6);
+  EXPECT_LT(counted.counts[0][0][0], 0.9);
 }
 
 TEST(Evaluation, RefusesWhatCannotBeMeasuredBeforeAnythingRuns) {

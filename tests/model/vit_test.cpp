@@ -373,6 +373,26 @@ TEST_F(VitTest, ResizedIsTheModelWithAResampledPositionEmbedding) {
   EXPECT_TRUE(testing::contains(message, "multiples of the patch size 4x4")) << message;
 }
 
+TEST_F(VitTest, FollowedByAnotherItGoesOnWithItsWeights) {
+  TinyVit other = model_;
+  other.fill(2);
+  other.save(folder_.path() / "other.pt");
+  const Vit vit = load(file()), rest = load(folder_.path() / "other.pt");
+  for (int64_t blocks = 0; blocks <= model_.blocks; ++blocks) {
+    const Vit joined = vit.followed_by(rest, blocks);
+    at::Tensor x = model_.embed(images_);
+    for (int64_t l = 0; l < model_.blocks; ++l) {
+      const TinyVit& at = l < blocks ? model_ : other;
+      const auto [a, v] = at.attention(x, l);
+      x = at.finish(x, a, v, l);
+    }
+    EXPECT_LT(relative(joined.forward(images_), other.readout(x)), 1e-9) << blocks;
+    EXPECT_THROW(joined.resized(32, 32), InputError);
+  }
+  EXPECT_THROW(vit.followed_by(rest, model_.blocks + 1), InputError);
+  EXPECT_THROW(vit.followed_by(vit.resized(32, 32), 1), InputError);
+}
+
 TEST_F(VitTest, TheShareOfPrefixTokensIsWhatTheMapsLeaveOut) {
   const auto vit = load(file());
   const auto result = legrad_by_layer(vit, images_, {1, 2}, {.readout = Readout::kTokenMean});

@@ -60,6 +60,36 @@ def measured(metric, values, mask=None, again=()):
     return float(score[0])
 
 
+class Layers(torch.nn.Sequential):
+    """A model of AGAIN layers that can be drawn anew; nobody looks at what it computes."""
+
+    def __init__(self):
+        super().__init__(torch.nn.Flatten(), torch.nn.Linear(SIZE[0] * SIZE[1], 2), *(torch.nn.Linear(2, 2) for _ in range(AGAIN - 1)))
+
+
+def measured_by_layers(metric, values, again):
+    """What a metric says of a map, those of models with more and more layers drawn anew being `again`. A map is asked for
+    once more where the model is still as it was."""
+    original = []
+
+    def explain(model, inputs, **_):
+        weights = model[1].weight.detach().numpy(), model[-1].weight.detach().numpy()
+        if not original:
+            original.append(weights)
+        same = all(np.array_equal(now, before) for now, before in zip(weights, original[0]))
+        return (values if same else next(maps))[None, None]
+
+    maps = iter(again)
+    score = metric(
+        model=Layers().eval(),
+        x_batch=np.zeros((1, 1, *SIZE), dtype=np.float32),
+        y_batch=np.zeros(1, dtype=int),
+        a_batch=values[None, None],
+        explain_func=explain,
+    )
+    return float(score[0])
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=pathlib.Path, default=FILE)
@@ -72,6 +102,8 @@ def main():
         again = [rounded(values + 0.1 * random.normal(size=SIZE)) for _ in range(AGAIN)]
         stretched = (values - values.min()) / (values.max() - values.min())
         sensitivity = quantus.MaxSensitivity(nr_samples=AGAIN, abs=False, **quiet)
+        cascading = quantus.MPRT(return_average_correlation=True, **quiet)
+        efficient = quantus.EfficientMPRT(complexity_func_kwargs={"n_bins": 100}, **quiet)
         cases.append(
             {
                 "name": name,
@@ -83,6 +115,8 @@ def main():
                 "pointing": measured(quantus.PointingGame(abs=False, **quiet), values, mask),
                 "relevance_mass_of_min_max": measured(quantus.RelevanceMassAccuracy(abs=False, **quiet), stretched, mask),
                 "max_sensitivity": measured(sensitivity, values, again=again),
+                "mprt": measured_by_layers(cascading, values, again),
+                "emprt": measured_by_layers(efficient, values, again[-1:]),
                 "average_precision": float(sklearn.metrics.average_precision_score(mask.ravel(), values.ravel())),
             }
         )

@@ -50,6 +50,9 @@ struct Maps {
   bool looks_at_target = true;  ///< whether the K maps differ
   /// The method's raw maps [K, rows, columns] of an image [1, 3, H, W] for classes of the model.
   std::function<at::Tensor(const at::Tensor& image, const std::vector<int64_t>& classes)> of;
+  /// Its raw maps [rows, columns] of the case for the class that scores best, as more and more of the model's weights
+  /// are shuffled: the readout's, then the last block's too, and so on down to the embedding's. Where a metric needs it.
+  std::function<std::vector<at::Tensor>()> randomised = {};
 };
 
 /// What a metric cannot do without.
@@ -58,8 +61,9 @@ struct Needs {
   bool masks = false;
   bool points = false;
   bool parts = false;
-  bool runs = false;  ///< runs the model again
-  bool maps = false;  ///< explains again
+  bool runs = false;        ///< runs the model again
+  bool maps = false;        ///< explains again
+  bool randomised = false;  ///< explains by models whose weights are shuffled
 };
 
 /// A number that a metric gives, from sums over pictures.

@@ -59,4 +59,11 @@ double entropy(const at::Tensor& map);
 /// ‖other − map‖ / ‖map‖, Euclidean; none for a map of zeros.
 std::optional<double> relative_change(const at::Tensor& map, const at::Tensor& other);
 
+/// Spearman's ρ of the sizes |m| of two maps; 0 where one is flat.
+double rank_similarity(const at::Tensor& map, const at::Tensor& other);
+
+/// Entropy in nats of a histogram of a map's values: 100 bins, equally wide, from the least to the greatest. 0 for a
+/// flat map.
+double histogram_entropy(const at::Tensor& map);
+
 }  // namespace legrad::eval

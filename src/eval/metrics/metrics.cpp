@@ -37,6 +37,8 @@ std::vector<Metric> built_in_metrics(int64_t classes) {
       // What the map is like.
       complexity(),
       sensitivity(),
+      // Whether it is for this model at all.
+      randomisation(),
       // What parts of a creature it is for.
       co12(classes),
   };

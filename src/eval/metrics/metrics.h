@@ -18,6 +18,7 @@ Metric perturbation_blur();
 Metric perturbation_mean();
 Metric pixel_ap();
 Metric pointing(int64_t classes);
+Metric randomisation();
 Metric segmentation();
 Metric sensitivity();
 

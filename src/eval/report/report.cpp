@@ -90,20 +90,24 @@ void write_curves(std::ostream& page, const Table& table, const std::string& nam
   if (drawn.empty()) return;
   double most_x = 0;
   double most_y = 0;
+  double least_y = 0;
   for (const DrawnCurve* curve : drawn) {
     most_x = std::max(most_x, std::ranges::max(curve->curve.x));
     most_y = std::max(most_y, std::ranges::max(curve->curve.y));
+    least_y = std::min(least_y, std::ranges::min(curve->curve.y));
   }
   if (most_x <= 0) most_x = 1;
   if (most_y <= 0) most_y = 1;
   const auto across = [&](double x) { return decimals(kEdge + x / most_x * (kWidth - kEdge - 8), 1); };
-  const auto up = [&](double y) { return decimals(kHeight - kEdge - y / most_y * (kHeight - kEdge - 8), 1); };
+  const auto up = [&](double y) {
+    return decimals(kHeight - kEdge - (y - least_y) / (most_y - least_y) * (kHeight - kEdge - 8), 1);
+  };
   page << "<h3>" << escaped(name) << "</h3><svg class=\"curves\" role=\"img\" aria-label=\"" << escaped(name)
-       << ", a curve for each method; its area is in the table above\" viewBox=\"0 0 " << kWidth << ' ' << kHeight
-       << "\">";
+       << ", a curve for each method; what it comes to is in the table above\" viewBox=\"0 0 " << kWidth << ' '
+       << kHeight << "\">";
   page << "<line x1=\"" << across(0) << "\" x2=\"" << across(most_x) << "\" y1=\"" << up(0) << "\" y2=\"" << up(0)
-       << "\"/><line x1=\"" << across(0) << "\" x2=\"" << across(0) << "\" y1=\"" << up(0) << "\" y2=\"" << up(most_y)
-       << "\"/><text x=\"" << across(most_x) << "\" y=\"" << kHeight - 12 << "\" text-anchor=\"end\">"
+       << "\"/><line x1=\"" << across(0) << "\" x2=\"" << across(0) << "\" y1=\"" << up(least_y) << "\" y2=\""
+       << up(most_y) << "\"/><text x=\"" << across(most_x) << "\" y=\"" << kHeight - 12 << "\" text-anchor=\"end\">"
        << decimals(most_x, 2) << "</text><text x=\"4\" y=\"14\">" << decimals(most_y, 2) << "</text>";
   for (size_t i = 0; i < drawn.size(); ++i) {
     page << "<polyline stroke=\"" << (drawn[i]->control ? "#9aa4b0" : kColours[i % kColours.size()]) << "\""

@@ -42,6 +42,33 @@ TEST(Complexity, LooksAtThePredictedClass) {
   EXPECT_EQ(sums, (std::vector<double>{0.75, 1, 0, 1}));
 }
 
+TEST(HistogramEntropy, IsThatOfAHundredBins) {
+  EXPECT_NEAR(histogram_entropy(grid({0, 0.001, 1, 0.5}, 2)), 0.5 * std::log(2) + 2 * 0.25 * std::log(4), 1e-12);
+  EXPECT_EQ(histogram_entropy(at::full({3, 3}, 5)), 0);
+}
+
+TEST(RankSimilarity, IsOfSizesAndNothingForAFlatMap) {
+  EXPECT_NEAR(rank_similarity(grid({1, -2, 3}, 1), grid({-10, 20, 30}, 1)), 1, 1e-12);
+  EXPECT_NEAR(rank_similarity(grid({1, 2, 3}, 1), grid({3, 2, 1}, 1)), -1, 1e-12);
+  EXPECT_EQ(rank_similarity(grid({1, 2, 3}, 1), at::ones({1, 3})), 0);
+}
+
+TEST(Randomisation, ComparesThePredictedClassWithEveryStep) {
+  Case seen = case_of({{0, {}}, {1, {}}});
+  seen.predicted = 1;
+  Maps maps = maps_of({at::ones({1, 3}), grid({1, 2, 3}, 1)});
+  maps.randomised = [] { return std::vector<at::Tensor>{grid({2, 4, 6}, 1), grid({3, 2, 1}, 1), at::ones({1, 3})}; };
+  const Metric metric = randomisation();
+  const auto sums = metric.measure(seen, maps);
+  EXPECT_EQ(sums, (std::vector<double>{1.0 / 4, 1, -1, 1, 1, -1, 0}));
+  EXPECT_EQ(metric.curves(sums)[0].y, (std::vector<double>{1, 1, -1, 0}));
+
+  maps.raw[1] = at::ones({1, 3});  // nothing can be like it, or more complex by a share
+  const auto flat = metric.measure(seen, maps);
+  EXPECT_EQ(flat, (std::vector<double>{0, 0, 0, 0, 0, 0, 0}));
+  EXPECT_TRUE(metric.curves(flat).empty());
+}
+
 TEST(SplitMix64, GivesThePublishedNumbers) {
   io::SplitMix64 random(1234567);
   EXPECT_EQ(random.next(), 6457827717110365317U);

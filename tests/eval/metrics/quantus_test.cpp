@@ -45,6 +45,11 @@ TEST(Quantus, MeasuresTheSame) {
     double most = 0;
     for (const json& other : one.at("again")) most = std::max(most, *relative_change(map, tensor_of(other)));
     EXPECT_NEAR(most, expected("max_sensitivity"), kTolerance);
+    double similarity = 1;
+    for (const json& other : one.at("again")) similarity += rank_similarity(map, tensor_of(other));
+    EXPECT_NEAR(similarity / static_cast<double>(one.at("again").size() + 1), expected("mprt"), kTolerance);
+    const double before = histogram_entropy(map), after = histogram_entropy(tensor_of(one.at("again").back()));
+    EXPECT_NEAR((after - before) / before, expected("emprt"), kTolerance);
   }
 }
 

@@ -133,8 +133,7 @@ TEST_F(PackedLinearTest, GivesTheSameForAnyNumberOfRows) {
 
 TEST_F(PackedLinearTest, RowsApartInMemoryAreTakenToo) {
   graph::LinearPacker packer(7, 1 << 20);
-  const auto program =
-      layers(first_.to(at::kFloat), bias_.to(at::kFloat), second_.to(at::kFloat)).packed(packer);
+  const auto program = layers(first_.to(at::kFloat), bias_.to(at::kFloat), second_.to(at::kFloat)).packed(packer);
   const auto x = noise({1, 6, 7}).transpose(1, 2);
   EXPECT_TRUE(near(program({x.to(at::kFloat)})[0], expected(x)));
 }
