@@ -13,6 +13,7 @@
 #include "eval/case.h"
 #include "eval/choose.h"
 #include "eval/controls.h"
+#include "eval/metrics/formulas.h"
 #include "image/per_channel.h"
 #include "io/words.h"
 
@@ -82,8 +83,8 @@ bool explains_by_legrad(const Explainer& explainer) {
   return std::ranges::find(explainer.methods(), "legrad", &ChosenMethod::name) != explainer.methods().end();
 }
 
-/// Whether a metric says something of a subject. One that explains again, other images, says nothing of a control, which
-/// does not look at them.
+/// Whether a metric says something of a subject. One that explains other images says nothing of a control, which does
+/// not look at them.
 bool fits(const Metric& metric, bool control, const Maps& maps) {
   if (metric.needs.randomised) return static_cast<bool>(maps.randomised);
   return !(control && metric.needs.maps && !metric.needs.parts);
@@ -158,6 +159,22 @@ struct Evaluation::State {
       return std::vector<double>(flat.data_ptr<double>(), flat.data_ptr<double>() + flat.numel());
     };
     return {asked.name, numbers(found.gradient_share), numbers(found.prefix_share)};
+  }
+
+  /// The picture, made small, as the hottest pixels go, and whether it is still what was asked for.
+  std::vector<std::pair<at::Tensor, bool>> strip(const Case& seen, const at::Tensor& heat,
+                                                 const Question& asked) const {
+    constexpr int64_t kSide = 96;  // at least
+    const at::Tensor images = without_hottest(seen.input, heat, seen.zero);
+    const at::Tensor best = seen.run(images).argmax(1);
+    const int64_t every = std::max<int64_t>(1, std::min(images.size(2), images.size(3)) / kSide);
+    const at::Tensor small = at::avg_pool2d(images, {every, every});
+    std::vector<std::pair<at::Tensor, bool>> steps;
+    for (int64_t i = 0; i < small.size(0); ++i) {
+      steps.emplace_back(as_picture(small.narrow(0, i, 1), explainer.bundle().preprocessing),
+                         best[i].item<int64_t>() == asked.index);
+    }
+    return steps;
   }
 
   /// The maps of every subject, in their order.
@@ -268,10 +285,14 @@ GalleryPicture Evaluation::show(const Sample& sample, const at::Tensor& picture)
       region != seen.questions.end() ? region - seen.questions.begin() : seen.label.value_or(seen.predicted);
   const Question& asked = seen.questions[static_cast<size_t>(k)];
 
-  GalleryPicture shown{sample.id, asked.name, as_picture(seen.input, state_->explainer.bundle().preprocessing), {}, {}};
+  GalleryPicture shown{sample.id, asked.name, as_picture(seen.input, state_->explainer.bundle().preprocessing),
+                       {},        {},         {}};
   const auto maps = state_->all_maps(seen);
+  const bool strips = std::ranges::find(metrics(), "perturbation", &Metric::name) != metrics().end();
   for (size_t i = 0; i < maps.size(); ++i) {
-    shown.maps.emplace_back(state_->subjects[i].name, normalized(maps[i].heat[k]));
+    const Subject& subject = state_->subjects[i];
+    shown.maps.emplace_back(subject.name, normalized(maps[i].heat[k]));
+    if (strips && !subject.control) shown.strips.push_back({subject.name, state_->strip(seen, maps[i].heat[k], asked)});
   }
   if (!explains_by_legrad(state_->explainer)) return shown;
   const Target target = state_->classes.targets(state_->explainer, {asked.index}).fixed();

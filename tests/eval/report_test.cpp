@@ -45,7 +45,7 @@ TEST(Report, HoldsAllAndLoadsNothing) {
 
 TEST(Report, ShowsWhatEveryMethodSees) {
   const auto data = test::scenes();
-  const Evaluation evaluation(test::emoji_vit(), *data, {.controls = "mask"});
+  const Evaluation evaluation(test::emoji_vit(), *data, {.metrics = "perturbation", .controls = "mask"});
   const auto pictures = gallery(evaluation, *data, 2);
   ASSERT_EQ(pictures.size(), 2);
   EXPECT_EQ(pictures[0].picture.sizes(), (std::vector<int64_t>{112, 112, 3}));
@@ -56,6 +56,22 @@ TEST(Report, ShowsWhatEveryMethodSees) {
     EXPECT_EQ(heat.max().item<float>(), 1) << name;
     EXPECT_EQ(heat.min().item<float>(), 0) << name;
   }
+
+  ASSERT_EQ(pictures[0].strips.size(), 2U) << "of methods alone";
+  for (const auto& [method, steps] : pictures[0].strips) {
+    SCOPED_TRACE(method);
+    ASSERT_EQ(steps.size(), 9U);
+    const auto black = [](const at::Tensor& picture) {
+      return picture.eq(0).all(2).sum().item<double>() / (112 * 112);
+    };
+    EXPECT_NEAR(black(steps[0].first), 0.1, 0.03);
+    EXPECT_NEAR(black(steps[8].first), 0.9, 0.03);
+  }
+  Table table;
+  table.settings = "{}";
+  const std::string page = report_html(table, pictures);
+  EXPECT_TRUE(contains(page, "As the hottest pixels go"));
+  EXPECT_TRUE(contains(page, "90 % gone: "));
 }
 
 }  // namespace

@@ -53,6 +53,13 @@ struct GalleryPicture {
   at::Tensor picture;                                    ///< RGB bytes [H, W, 3], as the model sees it
   std::vector<std::pair<std::string, at::Tensor>> maps;  ///< each subject's, [H, W] in [0, 1]
   std::vector<at::Tensor> layers;                        ///< LeGrad block by block, likewise; empty without it
+  /// Where `perturbation` is measured, for each method the picture, made small, as the hottest pixels go, 10 % to 90 %,
+  /// and whether the class that is explained is the best one still.
+  struct Strip {
+    std::string method;
+    std::vector<std::pair<at::Tensor, bool>> steps;
+  };
+  std::vector<Strip> strips;
 };
 
 /// Methods, controls and metrics on one model: pictures in, counts out. What cannot be measured on the data is refused

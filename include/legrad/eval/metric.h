@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -34,6 +36,8 @@ struct Case {
   std::optional<int64_t> label;     ///< which question explains the right class (of several the one that scores best)
   int64_t predicted = 0;            ///< which question explains the class that scores best
   at::Tensor unlabelled;            ///< bool [H, W] over the model's input; undefined: there are none
+  /// Scores of re-runs that depend on no map, by names of the metrics' own: kept for the other methods.
+  std::shared_ptr<std::map<std::string, at::Tensor>> known = std::make_shared<std::map<std::string, at::Tensor>>();
   /// The scores [B, C] of other images [B, 3, H, W], preprocessed: run in batches.
   std::function<at::Tensor(const at::Tensor& images)> run;
   /// Another picture, preprocessed [1, 3, H, W].
@@ -51,7 +55,7 @@ struct Maps {
   /// The method's raw maps [K, rows, columns] of an image [1, 3, H, W] for classes of the model.
   std::function<at::Tensor(const at::Tensor& image, const std::vector<int64_t>& classes)> of;
   /// Its raw maps [rows, columns] of the case for the class that scores best, as more and more of the model's weights
-  /// are shuffled: the readout's, then the last block's too, and so on down to the embedding's. Where a metric needs it.
+  /// are shuffled: the readout's, then the last block's too, and so on to the embedding's. Where a metric needs it.
   std::function<std::vector<at::Tensor>()> randomised = {};
 };
 

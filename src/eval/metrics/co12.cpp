@@ -39,10 +39,23 @@ at::Tensor map_for(int64_t label, const Case& picture, const Maps& maps) {
   return maps.of(picture.input, {label})[0];
 }
 
+// [n, C]; a picture that another method has asked about already is not run again.
 at::Tensor scores_of(const std::vector<std::filesystem::path>& pictures, const Case& picture) {
+  auto& known = *picture.known;
+  std::vector<std::string> names;
   std::vector<at::Tensor> images;
-  for (const auto& path : pictures) images.push_back(picture.read(path));
-  return picture.run(at::cat(images)).to(at::kCPU, at::kDouble);
+  for (const auto& path : pictures) {
+    if (!known.try_emplace(path.string()).second) continue;
+    names.push_back(path.string());
+    images.push_back(picture.read(path));
+  }
+  if (!images.empty()) {
+    const at::Tensor scores = picture.run(at::cat(images)).to(at::kCPU, at::kDouble);
+    for (size_t i = 0; i < names.size(); ++i) known[names[i]] = scores[static_cast<int64_t>(i)];
+  }
+  std::vector<at::Tensor> rows;
+  for (const auto& path : pictures) rows.push_back(known.at(path.string()));
+  return at::stack(rows);
 }
 
 Answers answers_to(const Case& picture, const PartPictures& parts) {

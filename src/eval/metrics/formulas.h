@@ -66,4 +66,7 @@ double rank_similarity(const at::Tensor& map, const at::Tensor& other);
 /// flat map.
 double histogram_entropy(const at::Tensor& map);
 
+/// Images [9, 3, H, W] with the hottest 10 %, 20 %, ... 90 % of the pixels set to `fill` [1, 3, 1, 1].
+at::Tensor without_hottest(const at::Tensor& image, const at::Tensor& heat, const at::Tensor& fill);
+
 }  // namespace legrad::eval

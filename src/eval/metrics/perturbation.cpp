@@ -42,12 +42,16 @@ double is_right(const Case& seen, const at::Tensor& scores) {
   return std::ranges::find(seen.labels, scores.argmax().item<int64_t>()) != seen.labels.end() ? 1 : 0;
 }
 
+/// The image after step 0 to kSteps - 1.
+at::Tensor after(int64_t step, const at::Tensor& image, const at::Tensor& fill, const at::Tensor& order) {
+  return filled(image, fill, order, order.numel() * (step + 1) / (kSteps + 1));
+}
+
 /// Whether the model is right after each step of positive and then of negative perturbation: one number each.
 std::vector<double> both_curves(const Case& seen, const at::Tensor& heat, const at::Tensor& fill) {
   const std::array orders = {by_heat(heat, /*hottest_first=*/true), by_heat(heat, /*hottest_first=*/false)};
   const at::Tensor scores = rerun(seen, 2 * kSteps, [&](int64_t i) {
-    const int64_t pixels = heat.numel() * (i % kSteps + 1) / (kSteps + 1);
-    return filled(seen.input, fill, orders[static_cast<size_t>(i / kSteps)], pixels);
+    return after(i % kSteps, seen.input, fill, orders[static_cast<size_t>(i / kSteps)]);
   });
   std::vector<double> right;
   for (int64_t i = 0; i < scores.size(0); ++i) right.push_back(is_right(seen, scores[i]));
@@ -124,6 +128,13 @@ double trapezoid(std::span<const double> curve, double step) {
   double area = 0;
   for (size_t i = 1; i < curve.size(); ++i) area += (curve[i - 1] + curve[i]) / 2 * step;
   return area;
+}
+
+at::Tensor without_hottest(const at::Tensor& image, const at::Tensor& heat, const at::Tensor& fill) {
+  const at::Tensor order = by_heat(heat, /*hottest_first=*/true);
+  std::vector<at::Tensor> images;
+  for (int64_t step = 0; step < kSteps; ++step) images.push_back(after(step, image, fill, order));
+  return at::cat(images);
 }
 
 Metric perturbation() {

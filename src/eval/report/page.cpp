@@ -47,6 +47,9 @@ svg.curves line { stroke: var(--line); }
   display: grid; grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)); gap: .75rem;
   margin: .75rem 0 2rem;
 }
+table.strips img { width: 5rem; border: 3px solid transparent; display: block; }
+table.strips img.holds { border-color: var(--bar); }
+table.strips td { padding: 1px; }
 .gallery figure { margin: 0; }
 .gallery figcaption { font-size: .8rem; color: var(--soft); overflow-wrap: anywhere; }
 .stack { position: relative; aspect-ratio: 1; background: #0002; }

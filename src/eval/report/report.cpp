@@ -156,6 +156,24 @@ void write_stack(std::ostream& page, const std::string& below, const at::Tensor&
        << "\" alt=\"" << escaped(about) << "\"></div><figcaption>" << escaped(caption) << "</figcaption></figure>";
 }
 
+// Figure 8 of the paper: the picture as what a method calls hottest goes.
+void write_strips(std::ostream& page, const GalleryPicture& picture) {
+  if (picture.strips.empty()) return;
+  page << "<details><summary>As the hottest pixels go, 10 % to 90 % (framed: " << escaped(picture.asked)
+       << " is still what scores best)</summary><div class=\"scroll\"><table class=\"strips\"><tbody>";
+  for (const auto& strip : picture.strips) {
+    page << "<tr><th scope=\"row\">" << escaped(strip.method) << "</th>";
+    for (size_t step = 0; step < strip.steps.size(); ++step) {
+      const auto& [shown, holds] = strip.steps[step];
+      page << "<td><img" << (holds ? " class=\"holds\"" : "") << " src=\""
+           << data_url("image/jpeg", image::encoded(".jpg", shown)) << "\" alt=\"" << 10 * (step + 1)
+           << " % gone: " << (holds ? "still " : "no longer ") << escaped(picture.asked) << "\"></td>";
+    }
+    page << "</tr>";
+  }
+  page << "</tbody></table></div></details>";
+}
+
 void write_gallery(std::ostream& page, const std::vector<GalleryPicture>& pictures) {
   if (pictures.empty()) return;
   const size_t layers = pictures.front().layers.size();
@@ -185,6 +203,7 @@ void write_gallery(std::ostream& page, const std::vector<GalleryPicture>& pictur
       page << "</div><figcaption>LeGrad, one block</figcaption></figure>";
     }
     page << "</div>";
+    write_strips(page, picture);
   }
   page << "</section>\n";
 }

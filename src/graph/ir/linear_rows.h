@@ -11,8 +11,8 @@ namespace legrad::graph {
 
 struct Instruction;
 
-/// What the linear layers of a program gave for some of its tokens, kept while it ran on all of them. Where it then runs
-/// on those alone, to take gradients, the layers' weights need not be read once more on the way forwards.
+/// What the linear layers of a program gave for some of its tokens, kept while it ran on all of them. Where it then
+/// runs on those alone, to take gradients, the layers' weights need not be read once more on the way forwards.
 class LinearRows {
  public:
   /// The chosen rows of a tensor along `dim`.

@@ -213,8 +213,13 @@ TEST(Co12, TheMetricTakesAMethodsMaps) {
   const std::vector<Sample> samples = samples_in(kOwn);
   std::vector<double> sums;
   for (const Sample& sample : samples) {
-    const Made made(sample);
+    Made made(sample);
     const auto more = co12(6).measure(made.picture, made.maps);
+    made.picture.read = [](const fs::path& again) -> at::Tensor {
+      ADD_FAILURE() << again << " is read again for another method";
+      return Linear::read(again);
+    };
+    EXPECT_EQ(co12(6).measure(made.picture, made.maps), more);
     sums.resize(more.size());
     for (size_t i = 0; i < sums.size(); ++i) sums[i] += more[i];
   }

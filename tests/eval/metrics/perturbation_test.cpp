@@ -213,6 +213,7 @@ TEST(SingleDeletion, RanksPatchesAsTheModelDoes) {
   EXPECT_EQ(runs.images, 16);
   EXPECT_TRUE(at::equal(seen.input, at::ones({1, 3, 9, 9})));
   EXPECT_NEAR(faithfulness().measure(seen, maps_of({-worth, worth})).at(0), -1, 1e-12);
+  EXPECT_EQ(runs.images, 16) << "another method's map needs no run of its own";
   EXPECT_TRUE(faithfulness().measure(seen, maps_of({at::zeros({9, 9}), worth})).empty());
 }
 
