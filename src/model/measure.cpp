@@ -153,8 +153,12 @@ class Measurement {
   void read_out_by_pooler(Seen& seen) {
     structure_.readout = ReadoutKind::kPooler;
     auto& pooler = *network_.pooler;
+    pooler.attend = pooler.attend.packed(packer_);
     const auto attended = measure_attention(network_, pooler, seen, "the attentional pooler");
-    if (network_.published_pooler) network_.published_pooler->layout = pooler.layout;
+    if (auto& published = network_.published_pooler) {
+      published->layout = pooler.layout;
+      published->attend = published->attend.packed(packer_);
+    }
     const auto context = attended.together.context.detach();
     const auto few = seen.tokens.narrow(0, 0, two());
     structure_.pooler_queries_read = find_rows_read(
