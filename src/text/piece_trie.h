@@ -27,10 +27,9 @@ class PieceTrie {
       const auto byte_at = [depth](const auto& piece) {
         return piece.first.size() > depth ? static_cast<unsigned char>(piece.first[depth]) : -1;
       };
-      const auto narrowed =
-          std::ranges::equal_range(from, to, int{static_cast<unsigned char>(text[depth])}, {}, byte_at);
-      from = narrowed.begin();
-      to = narrowed.end();
+      const int byte = static_cast<unsigned char>(text[depth]);
+      from = std::partition_point(from, to, [&](const auto& piece) { return byte_at(piece) < byte; });
+      to = std::partition_point(from, to, [&](const auto& piece) { return byte_at(piece) <= byte; });
       if (from == to) {
         return;
       }

@@ -15,10 +15,10 @@ TEST_F(Help, IsThereForEveryCommand) {
   EXPECT_EQ(succeeds({"--version"}).out, "legrad " LEGRAD_VERSION "\n");
   const std::string help = succeeds({"explain", "--help"}).out;
   for (const char* option :
-       {"--model",  "--image",   "--class", "--top",      "--text-embedding", "--method", "--similarity",
-        "--size",   "--output",  "--at",    "--colormap", "--blend",          "--alpha",  "--device",
-        "--dtype",  "--threads", "--out",   "--npy",      "--input-npy",      "--mean",   "--std",
-        "Examples:"}) {
+       {"--model", "--image",   "--class", "--top",      "--text-embedding", "--method", "--similarity",
+        "--size",  "--output",  "--at",    "--colormap", "--blend",          "--alpha",  "--device",
+        "--dtype", "--threads", "--out",   "--npy",      "--input-npy",      "--mean",   "--std",
+        "--pack",  "Examples:"}) {
     EXPECT_TRUE(contains(help, option));
   }
   EXPECT_TRUE(contains(succeeds({"compare", "--help"}).out, "--per-layer"));

@@ -14,6 +14,7 @@ namespace legrad::apps {
 void add_model_options(CLI::App& command, ModelOptions& options) {
   constexpr const char* kGroup = "Model";
   constexpr int kMaxThreads = 1024;
+  constexpr int64_t kMostPackedMib = int64_t{1} << 24;
   command.add_option("--model", options.model, "Folder with a manifest.json, or a TorchScript or torch.export file")
       ->option_text("DIR|FILE")
       ->group(kGroup)
@@ -43,6 +44,14 @@ void add_model_options(CLI::App& command, ModelOptions& options) {
   command
       .add_option("--dtype", options.dtype, "float32, bfloat16, float16 or float64 [the manifest's, else the file's]")
       ->option_text("NAME")
+      ->group(kGroup);
+  command
+      .add_option("--pack", options.pack_mib,
+                  "Memory in MiB that weights may take a second time, laid out for this CPU; a float32 forward of one "
+                  "image is a sixth faster with it. 0: none")
+      ->option_text("MIB")
+      ->check(CLI::Range(int64_t{0}, kMostPackedMib))
+      ->capture_default_str()
       ->group(kGroup);
   command.add_option("--threads", options.threads, "CPU threads [all cores]")
       ->option_text("N")
@@ -75,6 +84,7 @@ void tell_guess(const Structure& structure) {
 
 LoadOptions load_options(const ModelOptions& options) {
   LoadOptions load;
+  load.pack_bytes = options.pack_mib << 20;
   if (!options.size.empty()) {
     load.input_size = parse_size("--size", options.size);
   }

@@ -3,6 +3,7 @@
 #include <legrad/bundle.h>
 #include <legrad/vit.h>
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,7 @@ struct ModelOptions {
   std::string place;
   std::string device = "auto";
   std::string dtype;
+  int64_t pack_mib = kPackBytes >> 20;
   int threads = 0;  ///< 0: LibTorch's choice
 };
 

@@ -19,14 +19,14 @@ void FileWalk::enter(const std::filesystem::path& folder) {
   Listing listing = list(folder);
   std::ranges::reverse(listing.folders);
   std::ranges::reverse(listing.files);
-  levels_.push_back({std::move(listing.folders), std::move(listing.files)});
+  levels_.push_back({folder, std::move(listing.folders), std::move(listing.files)});
 }
 
 std::optional<std::filesystem::path> FileWalk::next() {
   while (!levels_.empty()) {
     Level& level = levels_.back();
     if (!level.files.empty()) {
-      std::filesystem::path file = std::move(level.files.back());
+      std::filesystem::path file = level.path / level.files.back();
       level.files.pop_back();
       return file;
     }
@@ -34,7 +34,7 @@ std::optional<std::filesystem::path> FileWalk::next() {
       levels_.pop_back();
       continue;
     }
-    const std::filesystem::path folder = std::move(level.folders.back());
+    const std::filesystem::path folder = level.path / level.folders.back();
     level.folders.pop_back();  // before it is entered: a folder that cannot be listed is passed over by the next call
     enter(folder);
   }

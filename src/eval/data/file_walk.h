@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace legrad::eval::data {
@@ -19,8 +20,9 @@ class FileWalk {
  private:
   /// What is left of a folder, last first.
   struct Level {
-    std::vector<std::filesystem::path> folders;
-    std::vector<std::filesystem::path> files;
+    std::filesystem::path path;
+    std::vector<std::string> folders;
+    std::vector<std::string> files;
   };
   void enter(const std::filesystem::path& folder);
 

@@ -8,7 +8,9 @@
 #include <legrad/error.h>
 
 #include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "eval/data/class_names.h"
 #include "eval/data/file_walk.h"
@@ -27,7 +29,7 @@ class Folders : public DataSet {
     if (folders_.empty()) {
       throw InputError("'" + path_.string() + "' holds no folder; each class should have one, with its pictures in it");
     }
-    for (const fs::path& folder : folders_) class_of_.push_back(classes_.add(folder.filename().string()));
+    for (const std::string& folder : folders_) class_of_.push_back(classes_.add(folder));
   }
 
   Knows knows() const override { return {.labels = true}; }
@@ -36,7 +38,7 @@ class Folders : public DataSet {
 
   std::optional<Sample> next() override {
     while (walk_ || at_ < folders_.size()) {
-      if (!walk_) walk_.emplace(folders_[at_++]);
+      if (!walk_) walk_.emplace(path_ / folders_[at_++]);
       while (const std::optional<fs::path> file = walk_->next()) {
         if (!has_picture_ending(*file)) continue;
         return Sample{.id = file->lexically_relative(path_).generic_string(),
@@ -51,7 +53,7 @@ class Folders : public DataSet {
 
  private:
   fs::path path_;
-  std::vector<fs::path> folders_;
+  std::vector<std::string> folders_;
   ClassNames classes_;
   std::vector<size_t> class_of_;  ///< of each folder
   size_t at_ = 0;                 ///< the folder behind the one that is walked

@@ -36,15 +36,15 @@ constexpr uint64_t kMaxTable = uint64_t{1} << 36;
 
 /// The one file in a folder that ends in `ending`.
 fs::path file_ending_in(const fs::path& folder, const std::string& ending) {
-  std::vector<fs::path> found;
-  for (const fs::path& file : list(folder).files) {
-    if (file.filename().string().ends_with(ending)) found.push_back(file);
+  std::vector<std::string> found;
+  for (const std::string& file : list(folder).files) {
+    if (file.ends_with(ending)) found.push_back(file);
   }
   if (found.size() != 1) {
     throw InputError("'" + folder.string() + "' must hold one file '..." + ending + "', and holds " +
                      std::to_string(found.size()));
   }
-  return found.front();
+  return folder / found.front();
 }
 
 /// The number that a picture's name is: 16 hexadecimal digits in lower case.
@@ -124,7 +124,7 @@ class OpenImages : public DataSet {
   /// Finds the rows of the pictures that are here. Returns the labels in them.
   std::unordered_set<std::string> index() {
     std::vector<uint64_t> here;
-    for (const fs::path& file : list(images_).files) {
+    for (const fs::path file : list(images_).files) {
       const std::optional<uint64_t> number = number_of(file.stem().string());
       if (number && file.extension() == ".jpg") here.push_back(*number);
     }

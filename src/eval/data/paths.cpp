@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <system_error>
+#include <utility>
 
 #include "io/nearest_names.h"
 #include "io/words.h"
@@ -49,15 +50,14 @@ Listing list(const fs::path& folder) {
   Listing listing;
   try {
     for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
-      if (entry.path().filename().string().starts_with('.')) continue;
-      (entry.is_directory() ? listing.folders : listing.files).push_back(entry.path());
+      std::string name = entry.path().filename().string();
+      if (!name.starts_with('.')) (entry.is_directory() ? listing.folders : listing.files).push_back(std::move(name));
     }
   } catch (const fs::filesystem_error& error) {
     throw InputError("cannot list folder '" + folder.string() + "': " + error.code().message());
   }
-  const auto name = [](const fs::path& path) { return path.filename().string(); };
-  std::ranges::sort(listing.folders, {}, name);
-  std::ranges::sort(listing.files, {}, name);
+  std::ranges::sort(listing.folders);
+  std::ranges::sort(listing.files);
   return listing;
 }
 

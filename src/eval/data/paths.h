@@ -22,11 +22,11 @@ const std::filesystem::path& checked_folder(const std::filesystem::path& path, c
 /// Throws `InputError` unless the picture, by its header, has the size of its masks.
 void check_size(const std::filesystem::path& picture, ImageSize masks);
 
-/// What is in a folder, by name in the order of bytes; names that begin with a dot are left out. Throws `InputError`
-/// where it cannot be listed.
+/// The names of what is in a folder, in the order of bytes; those that begin with a dot are left out. Throws
+/// `InputError` where it cannot be listed. (Names and no paths: of a million files these take most of a gigabyte.)
 struct Listing {
-  std::vector<std::filesystem::path> folders;
-  std::vector<std::filesystem::path> files;
+  std::vector<std::string> folders;
+  std::vector<std::string> files;
 };
 Listing list(const std::filesystem::path& folder);
 

@@ -63,6 +63,9 @@ struct Pull : torch::autograd::Function<Pull> {
 
 std::vector<at::Tensor> Tape::differentiable(std::vector<at::Tensor> outputs, Walk walk,
                                              const std::vector<at::Tensor>& inputs) {
+  // What is returned leads to the walk. If that holds the outputs as they were given, nothing must lead from these to it:
+  // both would keep each other for ever.
+  for (auto& output : outputs) output = output.detach();
   return Pull::apply(at::TensorList(inputs), c10::make_intrusive<HeldWalk>(std::move(outputs), std::move(walk)));
 }
 

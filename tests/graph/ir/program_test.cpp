@@ -3,8 +3,12 @@
 #include "graph/ir/program.h"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
 #include <c10/core/InferenceMode.h>
 #include <gtest/gtest.h>
+#include <legrad/rules.h>
+
+#include <memory>
 
 #include "support/ir.h"
 
@@ -77,6 +81,21 @@ graph(%x : Tensor, %unused : Tensor):
   const auto pulled = program.record({noise({2}), noise({3})}, {0, 1}).pull({at::ones({2}, at::kDouble)});
   EXPECT_TRUE(close(pulled[0], -at::ones({2}, at::kDouble)));
   EXPECT_TRUE(close(pulled[1], at::zeros({3}, at::kDouble)));
+}
+
+TEST(Tape, WhatWasDifferentiatedIsLetGoOf) {
+  auto rules = std::make_shared<const Rules>(*vjp_rules());
+  const std::weak_ptr<const Rules> held = rules;  // by whatever a run keeps
+  {
+    const at::AutoGradMode on(true);
+    const auto x = noise({2, 3}).requires_grad_(), w = noise({3, 4});
+    auto outputs = product()({x, w}, rules);
+    rules.reset();
+    EXPECT_FALSE(held.expired());
+    EXPECT_TRUE(close(graph::Tape({outputs[0]}, {x}).pull({at::ones({2, 4}, at::kDouble)}, true)[0],
+                      at::matmul(at::ones({2, 4}, at::kDouble), w.t())));
+  }
+  EXPECT_TRUE(held.expired());
 }
 
 TEST(Tape, RecordsUnderInferenceModeToo) {
