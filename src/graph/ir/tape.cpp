@@ -63,7 +63,7 @@ struct Pull : torch::autograd::Function<Pull> {
 
 std::vector<at::Tensor> Tape::differentiable(std::vector<at::Tensor> outputs, Walk walk,
                                              const std::vector<at::Tensor>& inputs) {
-  // What is returned leads to the walk. If that holds the outputs as they were given, nothing must lead from these to it:
+  // What is returned leads to the walk. That may hold the outputs as they were given, which must not lead back to it:
   // both would keep each other for ever.
   for (auto& output : outputs) output = output.detach();
   return Pull::apply(at::TensorList(inputs), c10::make_intrusive<HeldWalk>(std::move(outputs), std::move(walk)));
