@@ -14,6 +14,7 @@
 #include "eval/choose.h"
 #include "eval/controls.h"
 #include "eval/metrics/formulas.h"
+#include "eval/numbers.h"
 #include "image/per_channel.h"
 #include "io/words.h"
 
@@ -154,10 +155,6 @@ struct Evaluation::State {
   Layers layers_of(const Case& seen) const {
     const Question& asked = seen.questions[static_cast<size_t>(seen.label.value_or(seen.predicted))];
     const LegradResult found = explainer.by_layer(seen.input, classes.targets(explainer, {asked.index}).fixed());
-    const auto numbers = [](const at::Tensor& values) {  // [L, 1, 1]
-      const at::Tensor flat = values.to(at::kCPU, at::kDouble).flatten().contiguous();
-      return std::vector<double>(flat.data_ptr<double>(), flat.data_ptr<double>() + flat.numel());
-    };
     return {asked.name, numbers(found.gradient_share), numbers(found.prefix_share)};
   }
 

@@ -6,6 +6,11 @@
 
 namespace legrad::eval {
 
+std::vector<double> numbers(const at::Tensor& tensor) {
+  const at::Tensor flat = tensor.to(at::kCPU, at::kDouble).flatten().contiguous();
+  return {flat.data_ptr<double>(), flat.data_ptr<double>() + flat.numel()};
+}
+
 std::string decimals(double value, int count) {
   if (!std::isfinite(value)) return "–";
   std::array<char, 32> text{};

@@ -1,9 +1,15 @@
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace legrad::eval {
+
+/// All of a tensor's numbers, in row order.
+std::vector<double> numbers(const at::Tensor& tensor);
 
 /// A number with so many decimals; "–" where it is not finite.
 std::string decimals(double value, int count = 4);

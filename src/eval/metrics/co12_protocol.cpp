@@ -10,6 +10,8 @@
 #include <map>
 #include <numeric>
 
+#include "eval/numbers.h"
+
 namespace legrad::eval::funnybirds {
 namespace {
 
@@ -58,11 +60,6 @@ Parts important(const Importance& importance, size_t parts, double t) {
     if (is_important(importance, p, t)) found |= Parts{1} << p;
   }
   return found;
-}
-
-std::vector<double> numbers(const at::Tensor& scores) {
-  const at::Tensor flat = scores.to(at::kCPU, at::kDouble).contiguous();
-  return {flat.data_ptr<double>(), flat.data_ptr<double>() + flat.numel()};
 }
 
 int64_t best_class(const at::Tensor& scores) {

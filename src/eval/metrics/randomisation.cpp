@@ -4,14 +4,10 @@
 
 #include "eval/metrics/formulas.h"
 #include "eval/metrics/metrics.h"
+#include "eval/numbers.h"
 
 namespace legrad::eval {
 namespace {
-
-std::vector<double> values_of(const at::Tensor& map) {
-  const at::Tensor flat = map.to(at::kDouble).flatten().contiguous();
-  return {flat.data_ptr<double>(), flat.data_ptr<double>() + flat.numel()};
-}
 
 // Sums: similarity, rise, and how many pictures have one; then the similarity after each step.
 enum LikenessSum : size_t { kSimilarity, kSimilarityCount, kRise, kRiseCount, kFirstStep };
@@ -46,7 +42,7 @@ std::vector<Curve> similarity_curve(std::span<const double> sums) {
 }  // namespace
 
 double rank_similarity(const at::Tensor& map, const at::Tensor& other) {
-  return spearman(values_of(map.abs()), values_of(other.abs())).value_or(0);
+  return spearman(numbers(map.abs()), numbers(other.abs())).value_or(0);
 }
 
 double histogram_entropy(const at::Tensor& map) {
