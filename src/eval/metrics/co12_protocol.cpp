@@ -3,13 +3,13 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cmath>
 #include <limits>
 #include <map>
-#include <numeric>
+#include <span>
 
+#include "eval/metrics/formulas.h"
 #include "eval/numbers.h"
 
 namespace legrad::eval::funnybirds {
@@ -73,34 +73,6 @@ double of_class(const at::Tensor& scores, int64_t label) { return scores[label].
 bool is_irrelevant(double with, double without) {
   constexpr double kTolerance = 0.05;
   return std::abs(with - without) < std::abs(kTolerance * with) || with < without;
-}
-
-/// Ranks from 1, the mean rank for equal values.
-std::vector<double> ranks(const std::vector<double>& values) {
-  std::vector<double> ranks;
-  for (const double value : values) {
-    const auto below = std::ranges::count_if(values, [&](double other) { return other < value; });
-    const auto equal = std::ranges::count(values, value);
-    ranks.push_back(static_cast<double>(below) + (static_cast<double>(equal) + 1) / 2);
-  }
-  return ranks;
-}
-
-/// Spearman's rank correlation; none where all values of one side are the same.
-std::optional<double> rank_correlation(const std::vector<double>& a, const std::vector<double>& b) {
-  const std::vector<double> ranks_a = ranks(a);
-  const std::vector<double> ranks_b = ranks(b);
-  const double mean = (static_cast<double>(a.size()) + 1) / 2;
-  double ab = 0;
-  double aa = 0;
-  double bb = 0;
-  for (size_t i = 0; i < a.size(); ++i) {
-    ab += (ranks_a[i] - mean) * (ranks_b[i] - mean);
-    aa += (ranks_a[i] - mean) * (ranks_a[i] - mean);
-    bb += (ranks_b[i] - mean) * (ranks_b[i] - mean);
-  }
-  if (aa == 0 || bb == 0) return std::nullopt;
-  return ab / std::sqrt(aa * bb);
 }
 
 /// One picture, and what the protocols ask about it.
@@ -175,8 +147,7 @@ class Protocol {
   void single_deletion(const std::vector<double>& without) {
     std::vector<double> falls;
     for (const double score : without) falls.push_back(of_class(answers_.whole, parts_.label) - score);
-    const auto begin = for_label_.objects.begin();
-    const auto r = rank_correlation(falls, {begin, begin + static_cast<std::ptrdiff_t>(count_)});
+    const auto r = spearman(falls, std::span(for_label_.objects).first(count_));
     if (r) add(sums_, Single::kSingleDeletion, 0.5 * *r + 0.5);
   }
 
