@@ -121,6 +121,7 @@ class Protocol {
       keeps[found] = keeps[all_ & ~found] = false;
     }
     std::vector<Parts> asked;
+    asked.reserve(keeps.size());
     for (const auto& [kept, ignored] : keeps) asked.push_back(kept);
     const at::Tensor scores = answers_.with_parts(asked);
     for (size_t i = 0; i < asked.size(); ++i) {
@@ -146,6 +147,7 @@ class Protocol {
   /// SD: whether parts are ranked as the score falls without them.
   void single_deletion(const std::vector<double>& without) {
     std::vector<double> falls;
+    falls.reserve(without.size());
     for (const double score : without) falls.push_back(of_class(answers_.whole, parts_.label) - score);
     const auto r = spearman(falls, std::span(for_label_.objects).first(count_));
     if (r) add(sums_, Single::kSingleDeletion, 0.5 * *r + 0.5);
