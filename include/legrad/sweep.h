@@ -2,7 +2,6 @@
 
 #include <ATen/core/Tensor.h>
 #include <legrad/attention.h>
-#include <legrad/rules.h>
 
 #include <cstdint>
 #include <functional>
@@ -10,6 +9,8 @@
 #include <vector>
 
 namespace legrad {
+
+struct Rules;
 
 /// Which score of its own a block is asked for in the forward sweep.
 enum class BlockScore {

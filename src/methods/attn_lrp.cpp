@@ -2,6 +2,7 @@
 #include <legrad/error.h>
 #include <legrad/methods/attn_lrp.h>
 #include <legrad/patch_map.h>
+#include <legrad/rules.h>
 
 #include "methods/of_target.h"
 

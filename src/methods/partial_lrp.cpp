@@ -1,5 +1,6 @@
 #include <legrad/methods/partial_lrp.h>
 #include <legrad/patch_map.h>
+#include <legrad/rules.h>
 
 #include "methods/explained_attention.h"
 #include "methods/map_relevance.h"

@@ -4,6 +4,7 @@
 #include <legrad/layers.h>
 #include <legrad/methods/text_span.h>
 #include <legrad/patch_map.h>
+#include <legrad/rules.h>
 
 #include <algorithm>
 #include <map>

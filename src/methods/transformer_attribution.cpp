@@ -3,6 +3,7 @@
 #include <legrad/layers.h>
 #include <legrad/methods/transformer_attribution.h>
 #include <legrad/patch_map.h>
+#include <legrad/rules.h>
 
 #include <algorithm>
 #include <map>

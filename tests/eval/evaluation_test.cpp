@@ -47,7 +47,7 @@ TEST(Evaluation, IsForTheMethodsAndControlsThatWereAskedFor) {
 
 TEST(Evaluation, RandomisesFromTheReadoutDown) {
   const auto data = scenes();
-  const Explainer explainer = emoji_vit();
+  const Explainer& explainer = emoji_vit();
   const Evaluation evaluation(explainer, *data, {.metrics = "randomisation", .controls = "random", .seed = 3});
   const auto sample = *data->next();
   const Counted counted = evaluation.count(sample, read_image(sample.picture));

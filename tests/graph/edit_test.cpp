@@ -1,6 +1,7 @@
 // Archives of both kinds that somebody edited and wrote again with checksums that fit: each is refused in one line, or
 // explained as LibTorch's own forward and autograd of that very file have it.
 
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 #include <legrad/legrad.h>
 

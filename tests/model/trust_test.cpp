@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 #include <legrad/legrad.h>
-#include <torch/torch.h>
+#include <torch/csrc/autograd/autograd.h>
 
 #include <functional>
 #include <map>
@@ -74,7 +74,7 @@ class TrustTest : public ::testing::Test {
   }
 
   static at::Tensor noise(int64_t batch, int64_t height = 16, int64_t width = 16) {
-    torch::manual_seed(11);
+    at::manual_seed(11);
     return at::randn({batch, 3, height, width}, at::kDouble);
   }
 

@@ -1,7 +1,7 @@
 #pragma once
 
+#include <ATen/Functions.h>
 #include <ATen/core/dispatch/Dispatcher.h>
-#include <torch/torch.h>
 
 #include <cmath>
 #include <map>
