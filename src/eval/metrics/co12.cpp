@@ -18,7 +18,6 @@ namespace {
 
 using funnybirds::Answers;
 using funnybirds::ByThreshold;
-using funnybirds::Importance;
 using funnybirds::Parts;
 using funnybirds::Single;
 
@@ -54,6 +53,7 @@ at::Tensor scores_of(const std::vector<std::filesystem::path>& pictures, const C
     for (size_t i = 0; i < names.size(); ++i) known[names[i]] = scores[static_cast<int64_t>(i)];
   }
   std::vector<at::Tensor> rows;
+  rows.reserve(pictures.size());
   for (const auto& path : pictures) rows.push_back(known.at(path.string()));
   return at::stack(rows);
 }
@@ -63,6 +63,7 @@ Answers answers_to(const Case& picture, const PartPictures& parts) {
   if (parts.with_parts.empty()) return answers;
   answers.with_parts = [&](const std::vector<Parts>& kept) {
     std::vector<std::filesystem::path> pictures;
+    pictures.reserve(kept.size());
     for (const Parts some : kept) pictures.push_back(parts.with_parts.at(some));
     return scores_of(pictures, picture);
   };

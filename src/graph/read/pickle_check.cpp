@@ -103,7 +103,7 @@ class Walk {
   std::string line() {
     const auto end = rest_.find('\n');
     if (end == std::string_view::npos || end > kMostName) damaged();
-    const std::string text(take(end));
+    std::string text(take(end));
     take(1);
     return text;
   }
@@ -275,14 +275,14 @@ class Walk {
   std::vector<PickledValue> pop(size_t count) {
     const size_t floor = marks_.empty() ? 0 : marks_.back();
     if (stack_.size() < floor + count) damaged();
-    const std::vector<PickledValue> values(stack_.end() - static_cast<std::ptrdiff_t>(count), stack_.end());
+    std::vector<PickledValue> values(stack_.end() - static_cast<std::ptrdiff_t>(count), stack_.end());
     stack_.resize(stack_.size() - count);
     return values;
   }
 
   std::vector<PickledValue> pop_to_mark() {
     if (marks_.empty()) damaged();
-    const auto values = pop(stack_.size() - marks_.back());
+    auto values = pop(stack_.size() - marks_.back());
     marks_.pop_back();
     return values;
   }

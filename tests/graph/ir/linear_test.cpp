@@ -140,7 +140,7 @@ TEST_F(PackedLinearTest, RowsApartInMemoryAreTakenToo) {
 
 TEST_F(PackedLinearTest, TakesNoMoreThanItMay) {
   const auto one = at::ones({4, 8}), other = at::ones({4, 8});
-  graph::LinearPacker packer(3, 4 * 8 * 4);
+  graph::LinearPacker packer(3, int64_t{4} * 8 * 4);
   EXPECT_TRUE(packer.pack(one));
   EXPECT_FALSE(packer.pack(other));
   EXPECT_TRUE(packer.pack(one)) << "it is packed already";
