@@ -8,7 +8,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <chrono>
 #include <fstream>
 #include <functional>
 #include <iostream>
@@ -19,6 +18,7 @@
 
 #include "apps/options/values.h"
 #include "peak_memory.h"
+#include "timing.h"
 
 namespace {
 
@@ -68,18 +68,6 @@ nlohmann::json compared(const nlohmann::json& now, const std::string& file) {
   }
 }
 
-double milliseconds(const std::function<void()>& work) {
-  const auto start = std::chrono::steady_clock::now();
-  work();
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
-}
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const size_t middle = values.size() / 2;
-  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
-}
-
 // The best plain forward a user could have: the archive as it is, or frozen, whichever is faster here in the median of
 // up to so many runs after some to warm up.
 torch::jit::Module faster_of_original_and_frozen(const std::string& file, const at::Tensor& images, int runs,
@@ -97,8 +85,9 @@ torch::jit::Module faster_of_original_and_frozen(const std::string& file, const 
     std::vector<double> times;
     const int warm_up = std::min(runs - 1, 3);
     const int timed = std::min(runs, 4);
-    for (int i = 0; i < warm_up + timed; ++i) times.push_back(milliseconds([&] { module.forward({images}); }));
-    return median({times.begin() + warm_up, times.end()});
+    for (int i = 0; i < warm_up + timed; ++i)
+      times.push_back(legrad::bench::milliseconds([&] { module.forward({images}); }));
+    return legrad::bench::median({times.begin() + warm_up, times.end()});
   };
   if (time(frozen) >= time(original)) return original;
   which = "frozen";
@@ -135,9 +124,11 @@ nlohmann::json measure(const Options& options) {
   std::vector<double> explain_times;
   std::vector<std::vector<double>> alone_times(chosen.size() > 1 ? chosen.size() : 0);
   const auto round = [&] {
-    forward_times.push_back(milliseconds([&] { plain.forward({images}); }));
-    explain_times.push_back(milliseconds([&] { explain(); }));
-    for (size_t m = 0; m < alone_times.size(); ++m) alone_times[m].push_back(milliseconds([&] { run({methods[m]}); }));
+    forward_times.push_back(legrad::bench::milliseconds([&] { plain.forward({images}); }));
+    explain_times.push_back(legrad::bench::milliseconds([&] { explain(); }));
+    for (size_t m = 0; m < alone_times.size(); ++m) {
+      alone_times[m].push_back(legrad::bench::milliseconds([&] { run({methods[m]}); }));
+    }
   };
   if (options.on_request) {
     std::cout << nlohmann::json{{"extra_mib", extra}} << std::endl;
@@ -150,8 +141,8 @@ nlohmann::json measure(const Options& options) {
   } else {
     for (int i = 0; i < options.runs; ++i) round();
   }
-  const double forward_ms = median(forward_times);
-  const double explain_ms = median(explain_times);
+  const double forward_ms = legrad::bench::median(forward_times);
+  const double explain_ms = legrad::bench::median(explain_times);
   nlohmann::json result = {
       {"forward_ms", forward_ms},
       {"explain_ms", explain_ms},
@@ -169,7 +160,7 @@ nlohmann::json measure(const Options& options) {
   if (!alone_times.empty()) {
     double sum = 0;
     for (size_t m = 0; m < chosen.size(); ++m) {
-      const double alone = median(alone_times[m]);
+      const double alone = legrad::bench::median(alone_times[m]);
       result["alone_ms"][chosen[m].spec] = alone;
       sum += alone;
     }
