@@ -34,9 +34,11 @@ template <Parts parts>
 at::Tensor through_weight(const at::Tensor& relevance, const at::Tensor& x, const at::Tensor& weight) {
   const auto up = x.clamp_min(0), down = x.clamp_max(0);
   const auto weight_up = weight.clamp_min(0), weight_down = weight.clamp_max(0);
-  auto z_up = at::linear(up, weight_up), z_down = at::linear(down, weight_down);
-  if (parts == Parts::kTogether) z_up = z_down = z_up + z_down;
-  return up * over(relevance, z_up).matmul(weight_up) + down * over(relevance, z_down).matmul(weight_down);
+  const auto z_up = at::linear(up, weight_up), z_down = at::linear(down, weight_down);
+  const bool together = parts == Parts::kTogether;
+  const auto share_up = over(relevance, together ? z_up + z_down : z_up);
+  const auto share_down = together ? share_up : over(relevance, z_down);
+  return up * share_up.matmul(weight_up) + down * share_down.matmul(weight_down);
 }
 
 template <Parts parts>
