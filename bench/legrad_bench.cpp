@@ -85,6 +85,7 @@ torch::jit::Module faster_of_original_and_frozen(const std::string& file, const 
     std::vector<double> times;
     const int warm_up = std::min(runs - 1, 3);
     const int timed = std::min(runs, 4);
+    times.reserve(warm_up + timed);
     for (int i = 0; i < warm_up + timed; ++i)
       times.push_back(legrad::bench::milliseconds([&] { module.forward({images}); }));
     return legrad::bench::median({times.begin() + warm_up, times.end()});
@@ -110,6 +111,7 @@ nlohmann::json measure(const Options& options) {
   const auto known = legrad::built_in_methods();
   const auto chosen = known.parse_list(options.methods, vit);
   std::vector<legrad::Method> methods;
+  methods.reserve(chosen.size());
   for (const auto& one : chosen) methods.push_back(one.method);
   const auto run = [&](const std::vector<legrad::Method>& some) { legrad::explain(vit, images, wanted, some); };
   const auto explain = [&] { run(methods); };
