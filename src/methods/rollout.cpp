@@ -44,10 +44,6 @@ class RolloutRun : public MethodRun, public BackwardWatcher {
       return;
     }
     if (!row_.defined()) row_ = readout_row(*structure_, attention);
-    if (head_fusion_ == HeadFusion::kMean && discard_ratio_ == 0) {
-      row_ = (row_ + row_times_mean(row_, attention)) / 2;  // the rows of the mean sum to 1, those of I to 1
-      return;
-    }
     row_ = row_times(row_, attention, [&](int64_t first, int64_t count) {
       auto rows = fused_rows(attention, first, count);
       rows.diagonal(first, 1, 2).add_(1);

@@ -30,18 +30,6 @@ at::Tensor row_times(const at::Tensor& row, const Attention& attention, const Ro
   return row_times(row, attention, rows, 0, attention.queries());
 }
 
-/// row · mean_h A_h for a row [B, M] in double, as the mean of the heads' products: no map of the mean is made. Returns
-/// [B, N] in double; a few rows at a time are multiplied in the precision of A.
-inline at::Tensor row_times_mean(const at::Tensor& row, const Attention& attention) {
-  auto product = at::zeros({attention.batch(), attention.tokens()}, row.options());
-  for_each_chunk(0, attention.queries(), attention.rows_per_chunk(), [&](int64_t first, int64_t count) {
-    const auto maps = attention.rows(first, count);
-    const auto some = row.narrow(1, first, count).to(maps.scalar_type()).unsqueeze(1).unsqueeze(1);  // [B, 1, 1, count]
-    product += some.expand({-1, attention.heads(), -1, -1}).matmul(maps).squeeze(2).mean(1);
-  });
-  return product;
-}
-
 /// The rows of the explained attention that the output is computed from: the readout rows of a block's, the queries
 /// read of a pooler's.
 inline const std::vector<int64_t>& rows_read(const Structure& structure) {

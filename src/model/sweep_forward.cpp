@@ -65,7 +65,7 @@ class ForwardSweep {
     const bool keep = kept_ && kept_->wants(index_) && !(mean || on_all_rows);
     auto known = on_rows && !mean ? rows_to_be_known(input) : std::nullopt;
     auto run = run_for(keep ? kept_->needed(index_) : Needed(), network_, block, input, known ? &*known : nullptr);
-    auto& attended = run.attended;
+    const auto& attended = run.attended;
     if (on_rows && !mean && output_suffices && !watched()) {
       score_on_rows(block, attended, input, known, /*keep_output=*/true);
       return {};
@@ -76,7 +76,6 @@ class ForwardSweep {
     } else if (run.output.defined()) {
       output = run.output.detach();
     } else {
-      if (!on_rows && !watched() && !keep) attended.attention = {};  // nobody looks at it, and its memory is warm
       output = network_.run_tail(block, attended.context, input, known ? &*known : nullptr);
     }
     if (watched()) {
