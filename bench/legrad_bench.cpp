@@ -18,9 +18,13 @@
 
 #include "apps/options/values.h"
 #include "peak_memory.h"
+#include "program.h"
 #include "timing.h"
 
 namespace {
+
+using legrad::bench::median;
+using legrad::bench::milliseconds;
 
 struct Options {
   std::string model;
@@ -86,9 +90,8 @@ torch::jit::Module faster_of_original_and_frozen(const std::string& file, const 
     const int warm_up = std::min(runs - 1, 3);
     const int timed = std::min(runs, 4);
     times.reserve(warm_up + timed);
-    for (int i = 0; i < warm_up + timed; ++i)
-      times.push_back(legrad::bench::milliseconds([&] { module.forward({images}); }));
-    return legrad::bench::median({times.begin() + warm_up, times.end()});
+    for (int i = 0; i < warm_up + timed; ++i) times.push_back(milliseconds([&] { module.forward({images}); }));
+    return median({times.begin() + warm_up, times.end()});
   };
   if (time(frozen) >= time(original)) return original;
   which = "frozen";
@@ -126,10 +129,10 @@ nlohmann::json measure(const Options& options) {
   std::vector<double> explain_times;
   std::vector<std::vector<double>> alone_times(chosen.size() > 1 ? chosen.size() : 0);
   const auto round = [&] {
-    forward_times.push_back(legrad::bench::milliseconds([&] { plain.forward({images}); }));
-    explain_times.push_back(legrad::bench::milliseconds([&] { explain(); }));
+    forward_times.push_back(milliseconds([&] { plain.forward({images}); }));
+    explain_times.push_back(milliseconds([&] { explain(); }));
     for (size_t m = 0; m < alone_times.size(); ++m) {
-      alone_times[m].push_back(legrad::bench::milliseconds([&] { run({methods[m]}); }));
+      alone_times[m].push_back(milliseconds([&] { run({methods[m]}); }));
     }
   };
   if (options.on_request) {
@@ -143,8 +146,8 @@ nlohmann::json measure(const Options& options) {
   } else {
     for (int i = 0; i < options.runs; ++i) round();
   }
-  const double forward_ms = legrad::bench::median(forward_times);
-  const double explain_ms = legrad::bench::median(explain_times);
+  const double forward_ms = median(forward_times);
+  const double explain_ms = median(explain_times);
   nlohmann::json result = {
       {"forward_ms", forward_ms},
       {"explain_ms", explain_ms},
@@ -162,7 +165,7 @@ nlohmann::json measure(const Options& options) {
   if (!alone_times.empty()) {
     double sum = 0;
     for (size_t m = 0; m < chosen.size(); ++m) {
-      const double alone = legrad::bench::median(alone_times[m]);
+      const double alone = median(alone_times[m]);
       result["alone_ms"][chosen[m].spec] = alone;
       sum += alone;
     }
@@ -200,20 +203,9 @@ int main(int argc, char** argv) {
       "Waits for a line of standard input before each round and then prints its times, so that rounds of other "
       "programs can come between; at the end of the input, the medians");
   app.add_flag("--json", options.json, "One JSON object on one line and nothing else");
-  try {
-    app.parse(argc, argv);
+  return legrad::bench::run_program("legrad_bench", app, argc, argv, [&] {
     auto result = measure(options);
     if (!options.against.empty()) result["against"] = compared(result, options.against);
     std::cout << result.dump(options.json ? -1 : 2) << "\n";
-    return 0;
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
-  } catch (const legrad::Error& error) {
-    std::cerr << "legrad_bench: error: " << error.what() << "\n";
-    return 2;
-  } catch (const std::exception& error) {
-    std::cerr << "legrad_bench: internal error: "
-              << std::string(error.what()).substr(0, std::string(error.what()).find('\n')) << "\n";
-    return 1;
-  }
+  });
 }

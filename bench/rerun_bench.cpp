@@ -14,9 +14,14 @@
 #include <string>
 #include <vector>
 
+#include "eval/metrics/rerun.h"
+#include "program.h"
 #include "timing.h"
 
 namespace {
+
+using legrad::bench::median;
+using legrad::bench::milliseconds;
 
 struct Options {
   std::string model;
@@ -25,10 +30,6 @@ struct Options {
   int threads = 0;
   int pictures = 12;
 };
-
-// Perturbed images of a map: nine steps from the hottest on and nine from the coldest on, which the metric runs as one
-// batch.
-constexpr int64_t kReruns = 18;
 
 nlohmann::json measure(const Options& options) {
   if (options.threads > 0) at::set_num_threads(options.threads);
@@ -46,13 +47,13 @@ nlohmann::json measure(const Options& options) {
     if (!sample) break;
     const at::Tensor pixels = legrad::read_image(sample->picture);
     const at::Tensor image = legrad::preprocess(pixels, explainer);
-    const at::Tensor batch = image.repeat({kReruns, 1, 1, 1});
-    const double whole = legrad::bench::milliseconds([&] { evaluation.count(*sample, pixels); });
-    const double map = legrad::bench::milliseconds([&] {
+    const at::Tensor batch = image.repeat({legrad::eval::kRerunBatch, 1, 1, 1});  // a map's re-runs are one batch
+    const double whole = milliseconds([&] { evaluation.count(*sample, pixels); });
+    const double map = milliseconds([&] {
       explainer.vit().forward(image);
       explainer.explain(image);
     });
-    const double forward = legrad::bench::milliseconds([&] { explainer.vit().forward(batch); });
+    const double forward = milliseconds([&] { explainer.vit().forward(batch); });
     if (picture == 0) continue;  // to warm up
     counted.push_back(whole);
     without_reruns.push_back(map);
@@ -60,9 +61,9 @@ nlohmann::json measure(const Options& options) {
   }
   if (forwards.empty()) throw legrad::InputError("'" + options.data + "' holds fewer than two pictures");
   const auto maps = static_cast<double>(evaluation.subjects().size());
-  const double picture_ms = legrad::bench::median(counted);
-  const double map_ms = legrad::bench::median(without_reruns);
-  const double forward_ms = legrad::bench::median(forwards);
+  const double picture_ms = median(counted);
+  const double map_ms = median(without_reruns);
+  const double forward_ms = median(forwards);
   return {{"picture_ms", picture_ms},
           {"map_ms", map_ms},
           {"batched_forward_ms", forward_ms},
@@ -87,18 +88,6 @@ int main(int argc, char** argv) {
   app.add_option("--pictures", options.pictures, "Pictures that are timed, after one to warm up; medians are printed")
       ->check(CLI::Range(1, 100000))
       ->capture_default_str();
-  try {
-    app.parse(argc, argv);
-    std::cout << measure(options).dump(2) << "\n";
-    return 0;
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
-  } catch (const legrad::Error& error) {
-    std::cerr << "legrad_bench_reruns: error: " << error.what() << "\n";
-    return 2;
-  } catch (const std::exception& error) {
-    std::cerr << "legrad_bench_reruns: internal error: "
-              << std::string(error.what()).substr(0, std::string(error.what()).find('\n')) << "\n";
-    return 1;
-  }
+  return legrad::bench::run_program("legrad_bench_reruns", app, argc, argv,
+                                    [&] { std::cout << measure(options).dump(2) << "\n"; });
 }
