@@ -133,8 +133,10 @@ TEST_F(VitTest, ManyThreadsGetEqualMaps) {
   const auto expected = legrad(vit, images_, {0, 2});
   const auto expected_cam = chefer_cam(vit, images_, {0, 2});
   std::atomic<int> wrong = 0;
+  constexpr int count = 8;
   std::vector<std::thread> threads;
-  for (int t = 0; t < 8; ++t) {
+  threads.reserve(count);
+  for (int t = 0; t < count; ++t) {
     threads.emplace_back([&] {
       for (int i = 0; i < 10; ++i) {
         wrong += !at::equal(legrad(vit, images_, {0, 2}), expected);

@@ -19,7 +19,7 @@ inline void save_in_pieces(const TinyVit& model, const std::filesystem::path& fi
   const auto h = std::to_string(model.heads);
   const auto e = std::to_string(model.width / model.heads);
   const auto p = std::to_string(model.patch);
-  const auto scale = std::to_string(1 / std::sqrt(static_cast<double>(model.width / model.heads)));
+  const auto scale = std::to_string(1 / std::sqrt(std::stod(e)));
   std::string forward = "def forward(self, x):\n    x = self.embed(x)\n";
   module.define(
       "def embed(self, x):\n    x = torch.conv2d(x, self.patch_w, self.patch_b, [" + p + ", " + p +
@@ -70,8 +70,9 @@ class ScriptPieces : public Pieces {
 
  private:
   // In-place writes of an edited file must not reach what the next piece is given.
-  c10::IValue call(const std::string& method, std::vector<at::Tensor> inputs) {
+  c10::IValue call(const std::string& method, const std::vector<at::Tensor>& inputs) {
     std::vector<c10::IValue> own;
+    own.reserve(inputs.size());
     for (const auto& input : inputs) own.emplace_back(input.clone());
     return module_.get_method(method)(own);
   }

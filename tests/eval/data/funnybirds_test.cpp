@@ -82,6 +82,7 @@ std::vector<double> sums_of(const std::vector<Sample>& samples, const Linear& mo
     const at::Tensor masks = funnybirds::grown(parts.masks);
     const auto scores = [&](const std::vector<fs::path>& pictures) {
       std::vector<at::Tensor> images;
+      images.reserve(pictures.size());
       for (const auto& picture : pictures) images.push_back(Linear::read(picture));
       return model.run(at::cat(images));
     };
@@ -89,6 +90,7 @@ std::vector<double> sums_of(const std::vector<Sample>& samples, const Linear& mo
     if (!parts.with_parts.empty()) {
       answers.with_parts = [&](const std::vector<funnybirds::Parts>& kept) {
         std::vector<fs::path> pictures;
+        pictures.reserve(kept.size());
         for (const auto some : kept) pictures.push_back(parts.with_parts.at(some));
         return scores(pictures);
       };
@@ -199,6 +201,7 @@ struct Made {
     };
     maps.of = [this](const at::Tensor& image, const std::vector<int64_t>& classes) {
       std::vector<at::Tensor> all;
+      all.reserve(classes.size());
       for (const int64_t label : classes) all.push_back(coarse(model.input_x_gradient(image, label)));
       return at::stack(all);
     };
