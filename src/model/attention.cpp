@@ -39,7 +39,7 @@ at::Tensor Attention::gradient_rows(const at::Tensor& context_gradient) const {
 
 int64_t Attention::rows_per_chunk() const {
   // On a CPU what stays in its caches; elsewhere starting a kernel costs more than memory does.
-  const int64_t numbers = query.is_cpu() ? 1 << 18 : 1 << 25;
+  const int64_t numbers = query.is_cpu() ? 1 << 20 : 1 << 25;
   return std::clamp<int64_t>(numbers / (batch() * heads() * tokens()), 1, queries());
 }
 

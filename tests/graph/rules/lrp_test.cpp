@@ -57,6 +57,29 @@ TEST(Lrp, ALinearLayerPassesWhatMakesItsOutputLarger) {
   expect(passed(linear, {x, weight}, lrp_rules(), ones)[0], rows({{2, 1}}));
 }
 
+/// 1/1000 is the one positive product beside one of -1000, of which float32 knows seven digits; a layer with none; and
+/// a bias that hides what the layer made.
+TEST(Lrp, AFewPositiveProductsAmongLargeNegativeOnesAreNotLost) {
+  const auto linear = program_of("%x : Tensor, %w : Tensor, %b : Tensor",
+                                 "  %d : Tensor = aten::detach(%w)\n  %c : Tensor = aten::detach(%b)\n"
+                                 "  %y : Tensor = aten::linear(%x, %d, %c)");
+  const auto addmm = program_of("%x : Tensor, %w : Tensor, %b : Tensor",
+                                "  %t : Tensor = aten::t(%w)\n  %d : Tensor = aten::detach(%t)\n"
+                                "  %c : Tensor = aten::detach(%b)\n  %y : Tensor = aten::addmm(%c, %x, %d, %1, %1)");
+  const auto single = [](const at::Tensor& t) { return t.to(at::kFloat); };
+  for (const auto* program : {&linear, &addmm}) {
+    for (const double bias : {0.0, 1e7}) {
+      const auto of = [&](const at::Tensor& x, const at::Tensor& weight) {
+        return passed(*program, {single(x), single(weight), single(at::full({1}, bias))}, lrp_ours_rules(),
+                      single(rows({{1}})))[0];
+      };
+      EXPECT_TRUE(at::allclose(of(rows({{1000, -1}}), rows({{-1, -0.001}})), single(rows({{0, 1}})), 0, 1e-6));
+      EXPECT_TRUE(at::equal(of(rows({{1000, 3}}), rows({{-1, -0.001}})), single(rows({{0, 0}}))));
+      EXPECT_TRUE(at::allclose(of(rows({{1, -2}}), rows({{2.25, -1.125}})), single(rows({{0.5, 0.5}})), 0, 1e-6));
+    }
+  }
+}
+
 /// (3, 1) + (1, -2) = (4, -1): in proportion (3/4, -1) and (1/4, 2), whose sums are -1/4 and 9/4. Their shares of
 /// |relevance| are 1/10 and 9/10 of 2.
 TEST(Lrp, ASumIsPassedInProportionOrByShares) {
