@@ -29,6 +29,7 @@ using legrad::bench::milliseconds;
 struct Options {
   std::string model;
   std::string size;
+  std::string dtype;
   std::string methods = "legrad";
   int64_t batch = 1;
   int64_t targets = 1;
@@ -56,10 +57,11 @@ nlohmann::json compared(const nlohmann::json& now, const std::string& file) {
   nlohmann::json before;
   try {
     before = nlohmann::json::parse(std::ifstream(file));
-    for (const char* key : {"methods", "size", "batch", "targets", "threads"}) {
-      if (before.at(key) != now.at(key)) {
-        throw legrad::InputError("--against '" + file + "' is another case: its " + key + " is " +
-                                 before.at(key).dump() + ", here it is " + now.at(key).dump());
+    for (const char* key : {"methods", "size", "batch", "targets", "threads", "dtype"}) {
+      const auto was = before.value(key, nlohmann::json(now.at(key)));  // an earlier version wrote fewer
+      if (was != now.at(key)) {
+        throw legrad::InputError("--against '" + file + "' is another case: its " + key + " is " + was.dump() +
+                                 ", here it is " + now.at(key).dump());
       }
     }
     const auto change = [&](const char* key) { return now.at(key).get<double>() / before.at(key).get<double>(); };
@@ -77,6 +79,7 @@ nlohmann::json compared(const nlohmann::json& now, const std::string& file) {
 torch::jit::Module faster_of_original_and_frozen(const std::string& file, const at::Tensor& images, int runs,
                                                  std::string& which) {
   auto original = torch::jit::load(file);
+  original.to(images.scalar_type());
   original.eval();
   which = "original";
   torch::jit::Module frozen;
@@ -102,6 +105,7 @@ nlohmann::json measure(const Options& options) {
   if (options.threads > 0) at::set_num_threads(options.threads);
   legrad::LoadOptions load;
   if (!options.size.empty()) load.input_size = legrad::apps::parse_size("--size", options.size);
+  if (!options.dtype.empty()) load.dtype = legrad::apps::parse_dtype(options.dtype);
   auto vit = legrad::Vit::load(options.model, load);
   if (options.rules == "vjp") vit = vit.by_rules(legrad::vjp_rules());
   const auto& structure = vit.structure();
@@ -160,6 +164,7 @@ nlohmann::json measure(const Options& options) {
       {"targets", options.targets},
       {"embeddings", options.embeddings},
       {"rules", options.rules},
+      {"dtype", legrad::apps::dtype_name(structure.dtype)},
       {"threads", at::get_num_threads()},
       {"runs", forward_times.size()}};
   if (!alone_times.empty()) {
@@ -182,6 +187,7 @@ int main(int argc, char** argv) {
   CLI::App app("Times an explanation against the faster of the plain and the frozen forward of a TorchScript ViT.");
   app.add_option("--model", options.model, "TorchScript file")->required()->check(CLI::ExistingFile);
   app.add_option("--size", options.size, "Input size HxW [what the file says]");
+  app.add_option("--dtype", options.dtype, "float32, bfloat16, float16 or float64, for both [what the file says]");
   app.add_option("--batch", options.batch, "Images in a call")->check(CLI::Range(1, 1024))->capture_default_str();
   app.add_option("--targets", options.targets, "Targets in a call")->check(CLI::Range(1, 1024))->capture_default_str();
   app.add_option(
