@@ -19,8 +19,9 @@ namespace {
 
 using TableOfRules = std::shared_ptr<const Rules>;
 
-at::Tensor rows(std::vector<std::vector<double>> numbers) {
+at::Tensor rows(const std::vector<std::vector<double>>& numbers) {
   std::vector<at::Tensor> all;
+  all.reserve(numbers.size());
   for (const auto& row : numbers) all.push_back(at::tensor(row, at::kDouble));
   return at::stack(all);
 }
