@@ -1,4 +1,4 @@
-// Maps of trained models in float16 and bfloat16 beside those in float32, within the bounds that docs/methods.md states.
+// Maps of trained models in float16 and bfloat16 beside those in float32, within the bounds of docs/benchmarks.md.
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
