@@ -51,9 +51,9 @@ at::Tensor through_weight(const at::Tensor& relevance, const Layer& layer) {
   return through_parts<parts>(relevance, layer.x, layer.weight);
 }
 
-// The sum of x W's positive terms is half of x W + |x| |W|, of which the layer knows the first: three products in place of
-// four, and nothing is split. Where nearly all terms are negative that sum cancels, and they are taken apart; so they are
-// on an accelerator, which would wait for the host to read which it is.
+// The sum of x W's positive terms is half of x W + |x| |W|, of which the layer knows the first: three products in place
+// of four, and nothing is split. Where nearly all terms are negative that sum cancels, and they are taken apart; so
+// they are on an accelerator, which would wait for the host to read which it is.
 template <>
 at::Tensor through_weight<Parts::kTogether>(const at::Tensor& relevance, const Layer& layer) {
   const auto apart = [&] { return through_parts<Parts::kTogether>(relevance, layer.x, layer.weight); };
