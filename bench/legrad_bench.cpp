@@ -74,13 +74,34 @@ nlohmann::json compared(const nlohmann::json& now, const std::string& file) {
   }
 }
 
+// The archive in the images' type. Numbers that count or index stay as they are.
+torch::jit::Module load_for(const at::Tensor& images, const std::string& file) {
+  auto module = torch::jit::load(file);
+  module.eval();
+  bool converted = false;
+  const auto convert = [&](at::Tensor tensor) {
+    if (!tensor.is_floating_point() || tensor.scalar_type() == images.scalar_type()) return;
+    tensor.set_data(tensor.to(images.scalar_type()));
+    converted = true;
+  };
+  for (const auto& parameter : module.parameters()) convert(parameter);
+  for (const auto& buffer : module.buffers()) convert(buffer);
+  if (!converted) return module;
+  try {
+    module.forward({images});
+  } catch (const std::exception&) {
+    throw legrad::InputError(
+        "the file's own forward runs in its own type alone, so there is nothing to compare with in " +
+        legrad::apps::dtype_name(images.scalar_type()) + "; leave --dtype out");
+  }
+  return module;
+}
+
 // The best plain forward a user could have: the archive as it is, or frozen, whichever is faster here in the median of
 // up to so many runs after some to warm up.
 torch::jit::Module faster_of_original_and_frozen(const std::string& file, const at::Tensor& images, int runs,
                                                  std::string& which) {
-  auto original = torch::jit::load(file);
-  original.to(images.scalar_type());
-  original.eval();
+  auto original = load_for(images, file);
   which = "original";
   torch::jit::Module frozen;
   try {
