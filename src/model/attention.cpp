@@ -2,7 +2,7 @@
 #include <ATen/TensorOperators.h>
 #include <legrad/attention.h>
 
-#include <algorithm>
+#include "graph/rules/attention_rows.h"
 
 namespace legrad {
 namespace {
@@ -37,10 +37,6 @@ at::Tensor Attention::gradient_rows(const at::Tensor& context_gradient) const {
   return of_targets.unflatten(0, context_gradient.sizes().slice(0, context_gradient.dim() - 4));
 }
 
-int64_t Attention::rows_per_chunk() const {
-  // On a CPU what stays in its caches; elsewhere starting a kernel costs more than memory does.
-  const int64_t numbers = query.is_cpu() ? 1 << 20 : 1 << 25;
-  return std::clamp<int64_t>(numbers / (batch() * heads() * tokens()), 1, queries());
-}
+int64_t Attention::rows_per_chunk() const { return graph::rows_at_once(query, batch() * heads() * tokens()); }
 
 }  // namespace legrad

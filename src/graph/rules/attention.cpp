@@ -21,6 +21,11 @@ Shares softmax(const Call& call, const Cotangent& back) {
 
 }  // namespace
 
+int64_t rows_at_once(const at::Tensor& query, int64_t in_a_row) {
+  const int64_t numbers = query.is_cpu() ? 1 << 20 : 1 << 25;
+  return std::clamp<int64_t>(numbers / std::max<int64_t>(in_a_row, 1), 1, query.size(-2));
+}
+
 at::Tensor AttentionRows::operator()(int64_t first, int64_t count) const {
   auto scores = query.narrow(-2, first, count).matmul(key.transpose(-2, -1)) * scale;
   if (mask.defined()) {
@@ -33,8 +38,7 @@ at::Tensor AttentionRows::operator()(int64_t first, int64_t count) const {
 }
 
 int64_t AttentionRows::at_once() const {
-  const int64_t in_a_row = std::max<int64_t>(query.numel() / query.size(-1) / query.size(-2) * key.size(-2), 1);
-  return std::clamp<int64_t>((query.is_cpu() ? 1 << 20 : 1 << 25) / in_a_row, 1, query.size(-2));
+  return rows_at_once(query, query.numel() / query.size(-1) / query.size(-2) * key.size(-2));
 }
 
 AttentionRows attention_rows(const Call& call) {

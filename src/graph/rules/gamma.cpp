@@ -65,13 +65,9 @@ Rule matrices(const char* plain, const char* left, const char* right, double gam
   };
 }
 
-// A linear layer with its bias, as exports in small operators have it.
 Rule addmm(double gamma) {
   return [gamma](const Call& call, const Cotangent& back) {
-    const auto is_one = [&](const char* name) { return call.argument(name).toScalar().toDouble() == 1; };
-    if (call.follows("self") || call.follows("mat2") || !is_one("alpha") || !is_one("beta")) {
-      call.refuse("other than as a linear layer it has no rule with a gamma");
-    }
+    if (!is_linear_layer(call)) call.refuse("other than as a linear layer it has no rule with a gamma");
     return Shares{{"mat1", by_gamma(linear_product(), call.tensor("mat1"), call.tensor("mat2").t(), call.tensor("self"),
                                     call.result(), back[0], gamma)}};
   };

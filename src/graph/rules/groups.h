@@ -42,6 +42,10 @@ Shares held_layer_norm(const Call& call, const Cotangent& back);
 /// What an RMS norm adds to the mean of squares, given or by default.
 double norm_eps(const Call& call);
 
+/// Whether an `addmm` is a linear layer, x W + b of a value x with a constant weight and bias, as exports in small
+/// operators have it.
+bool is_linear_layer(const Call& addmm);
+
 /// A convolution over an image with other weights, and what passes back through it to its input.
 struct Convolution {
   std::function<at::Tensor(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias)> forward;

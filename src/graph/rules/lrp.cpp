@@ -53,18 +53,22 @@ at::Tensor through_weight(const at::Tensor& relevance, const Layer& layer) {
 
 // The sum of x W's positive terms is half of x W + |x| |W|, of which the layer knows the first: three products in place
 // of four, and nothing is split. Where nearly all terms are negative that sum cancels, and they are taken apart; so
-// they are on an accelerator, which would wait for the host to read which it is.
+// they are on an accelerator, which would wait for the host to read which it is, and in half types, whose few digits a
+// difference of two numbers would take.
 template <>
 at::Tensor through_weight<Parts::kTogether>(const at::Tensor& relevance, const Layer& layer) {
   const auto apart = [&] { return through_parts<Parts::kTogether>(relevance, layer.x, layer.weight); };
-  if (!layer.x.is_cpu()) return apart();
+  if (!layer.x.is_cpu() || at::isReducedFloatingType(layer.x.scalar_type())) return apart();
   constexpr double kCancelled = 1.0 / 64;
   const auto x_size = layer.x.abs(), weight_size = layer.weight.abs();
   const auto sizes = at::linear(x_size, weight_size);
-  const bool biased = layer.bias.defined();
-  const auto twice = (biased ? layer.result - layer.bias : layer.result) + sizes;
-  const auto least = (biased ? sizes + layer.bias.abs() : sizes) * kCancelled;
-  if ((twice < least).any().item<bool>()) return apart();
+  auto twice = layer.result + sizes;
+  auto summed = sizes;  // what went into it, by size
+  if (layer.bias.defined()) {
+    twice = twice - layer.bias;
+    summed = summed + layer.bias.abs();
+  }
+  if ((twice < summed * kCancelled).any().item<bool>()) return apart();
   const auto share = over(relevance, twice);
   return layer.x * share.matmul(layer.weight) + x_size * share.matmul(weight_size);
 }
@@ -103,13 +107,10 @@ Shares bmm(const Call& call, const Cotangent& back) {
   return product<parts>(call, back[0], "self", "mat2", call.result());
 }
 
-// A linear layer with its bias, as exports in small operators have it; with other factors it is a product as any other.
 template <Parts parts>
 Shares addmm(const Call& call, const Cotangent& back) {
   const auto &x = call.tensor("mat1"), &y = call.tensor("mat2");
-  const auto is_one = [&](const char* name) { return call.argument(name).toScalar().toDouble() == 1; };
-  const bool layer = !call.follows("self") && !call.follows("mat2") && is_one("alpha") && is_one("beta");
-  if (!layer) return product<parts>(call, back[0], "mat1", "mat2", x.matmul(y));
+  if (!is_linear_layer(call)) return product<parts>(call, back[0], "mat1", "mat2", x.matmul(y));
   return {{"mat1", through_weight<parts>(back[0], {x, y.t(), call.result(), call.tensor("self")})}};
 }
 

@@ -88,6 +88,11 @@ Shares convolution(const Call& call, const Cotangent& back) {
 
 }  // namespace
 
+bool is_linear_layer(const Call& addmm) {
+  const auto is_one = [&](const char* name) { return addmm.argument(name).toScalar().toDouble() == 1; };
+  return !addmm.follows("self") && !addmm.follows("mat2") && is_one("alpha") && is_one("beta");
+}
+
 std::vector<int64_t> norm_dims(const Call& call) {
   std::vector<int64_t> dims;
   for (size_t i = 1; i <= call.integers("normalized_shape").size(); ++i) dims.push_back(-static_cast<int64_t>(i));
