@@ -79,7 +79,7 @@ torch::jit::Module load_for(const at::Tensor& images, const std::string& file) {
   auto module = torch::jit::load(file);
   module.eval();
   bool converted = false;
-  const auto convert = [&](at::Tensor tensor) {
+  const auto convert = [&](const at::Tensor& tensor) {
     if (!tensor.is_floating_point() || tensor.scalar_type() == images.scalar_type()) return;
     tensor.set_data(tensor.to(images.scalar_type()));
     converted = true;
