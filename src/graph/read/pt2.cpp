@@ -3,6 +3,7 @@
 #include <legrad/error.h>
 
 #include "graph/read/pt2_graph.h"
+#include "graph/read/pt2_json.h"
 #include "graph/read/pt2_weights.h"
 
 namespace legrad::graph {

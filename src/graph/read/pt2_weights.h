@@ -11,15 +11,6 @@
 
 namespace legrad::graph {
 
-/// A record of an archive as JSON; its size and nesting are bounded.
-nlohmann::json read_json(const Archive& archive, const std::string& record);
-
-/// A number that is whole and fits. (`get` cuts off what does not, and 2.5 or 2^64 + 2 would be read as 2.)
-int64_t integer(const nlohmann::json& number);
-
-/// torch.export's number for a dtype.
-c10::ScalarType scalar_type(const nlohmann::json& number);
-
 /// The weights, buffers and constants of a torch.export archive: raw bytes, with their sizes and strides in JSON.
 class Pt2Weights {
  public:
