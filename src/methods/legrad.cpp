@@ -119,9 +119,10 @@ class LegradRun : public MethodRun, public ForwardWatcher {
     return share.masked_fill(all == 0, 0).clamp(0, 1);
   }
 
-  at::Tensor rectified(const at::Tensor& gradient) const {
+  // In place.
+  at::Tensor rectified(at::Tensor gradient) const {
     if (!options_.relu) return gradient;
-    return options_.negative_slope == 0 ? gradient.relu() : at::leaky_relu(gradient, options_.negative_slope);
+    return options_.negative_slope == 0 ? at::relu_(gradient) : at::leaky_relu_(gradient, options_.negative_slope);
   }
 
   at::Tensor weighted_mean(const at::Tensor& layer_maps) const {

@@ -26,12 +26,12 @@ int64_t lowest_needed(const std::vector<BackwardWatcher*>& watchers, int64_t blo
   return lowest;
 }
 
-std::vector<Needed> needed(const std::vector<BackwardWatcher*>& watchers, int64_t blocks) {
+std::vector<Needed> needed(const std::vector<BackwardWatcher*>& watchers, int64_t values_from, int64_t blocks) {
   std::vector<Needed> all(blocks);
   bool below = false;  // whether a block before this one has to be reached
   for (int64_t l = 0; l < blocks; ++l) {
     all[l] = {below, anyone_needs(watchers, l, BackwardNeed::kContext),
-              anyone_needs(watchers, l, BackwardNeed::kAttention)};
+              anyone_needs(watchers, l, BackwardNeed::kAttention), l >= values_from};
     below = below || all[l].context || anyone_needs(watchers, l, BackwardNeed::kTokens);
   }
   return all;
@@ -39,13 +39,25 @@ std::vector<Needed> needed(const std::vector<BackwardWatcher*>& watchers, int64_
 
 BlockRun run_for(const Needed& needed, const Network& network, const Network::Block& block, const at::Tensor& tokens,
                  graph::LinearRows* known) {
-  if (!needed.tape()) return {network.attend(block, tokens), {}, {}};
-  const GradScope scope(true);
+  if (!needed.tape() && !needed.values) return {network.attend(block, tokens), {}, {}, {}};
+  const GradScope scope(needed.tape());
   const auto leaf = needed.below ? tokens.detach().requires_grad_() : tokens;
-  BlockRun run{network.attend(block, leaf), {}, {}};
+  BlockRun run;
   auto& context = run.attended.context;
-  if (!needed.below) context = context.detach().requires_grad_();
-  run.output = network.run_tail(block, context, leaf, known);
+  if (needed.values) {
+    run.values = {network.attend_whole(block, leaf), {}};
+    run.attended = network.attended(block, run.values->attend.outputs, 1);
+  } else {
+    run.attended = network.attend(block, leaf);
+  }
+  if (needed.tape() && !needed.below) context = context.detach().requires_grad_();
+  if (needed.values) {
+    run.values->tail = network.run_tail_whole(block, context, leaf, known);
+    run.output = run.values->tail.outputs[0];
+  } else {
+    run.output = network.run_tail(block, context, leaf, known);
+  }
+  if (!needed.tape()) return run;
   std::vector<at::Tensor> leaves;
   if (needed.below) leaves.push_back(leaf);
   if (needed.context) leaves.push_back(context);
@@ -53,13 +65,13 @@ BlockRun run_for(const Needed& needed, const Network& network, const Network::Bl
   return run;
 }
 
-Kept::Kept(const Network& network, const std::vector<BackwardWatcher*>& watchers, int64_t first, int64_t batch,
-           int64_t bytes)
-    : first_(first), needed_(model::needed(watchers, network.structure.blocks)), runs_(needed_.size()) {
+Kept::Kept(const Network& network, std::vector<Needed> needed, int64_t first, int64_t batch, int64_t bytes)
+    : first_(first), needed_(std::move(needed)), runs_(needed_.size()) {
   first_run_ = network.structure.blocks;
   for (int64_t left = bytes / batch; first_run_ > first; --first_run_) {
     const auto& needs = needed_[first_run_ - 1];
-    left -= needs.tape() ? network.tape_bytes : needs.attention ? bytes_of_attention(network.structure) : 0;
+    const bool all = needs.tape() || needs.values;  // a tape and all values are much the same tensors
+    left -= all ? network.tape_bytes : needs.attention ? bytes_of_attention(network.structure) : 0;
     if (left < 0) break;
   }
 }
@@ -71,6 +83,11 @@ void Kept::add_tokens(const at::Tensor& tokens) {
 BlockRun Kept::take_run(const Network& network, int64_t block) {
   if (auto& run = runs_[block]) return *std::exchange(run, std::nullopt);
   return run_for(needed_[block], network, network.blocks[block], tokens_[block]);
+}
+
+const StageRun* Kept::values(int64_t block) const {
+  const auto& run = runs_[block];
+  return run && run->values ? &*run->values : nullptr;
 }
 
 }  // namespace legrad::model

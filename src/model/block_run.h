@@ -12,12 +12,14 @@
 
 namespace legrad::model {
 
-/// What a backward sweep needs of a block.
+/// What a backward sweep or a relevance walk needs of a block.
 struct Needed {
   bool below = false;      ///< the gradients at its input
   bool context = false;    ///< those at its context
   bool attention = false;  ///< its attention alone
+  bool values = false;     ///< every value it computed
   bool tape() const { return below || context; }
+  bool anything() const { return tape() || attention || values; }
 };
 
 /// Whether one of them needs just that of block `block`; -1 for the pooler.
@@ -26,14 +28,20 @@ bool anyone_needs(const std::vector<BackwardWatcher*>& watchers, int64_t block, 
 /// The first block that a backward watcher needs anything of; `blocks` where there is none.
 int64_t lowest_needed(const std::vector<BackwardWatcher*>& watchers, int64_t blocks);
 
-/// Of each block.
-std::vector<Needed> needed(const std::vector<BackwardWatcher*>& watchers, int64_t blocks);
+/// Of each block, by backward watchers; and every value from block `values_from` on.
+std::vector<Needed> needed(const std::vector<BackwardWatcher*>& watchers, int64_t values_from, int64_t blocks);
 
-/// A block as it ran, with what a backward sweep needs of it.
+/// A block, or the pooler, as it ran on one image, every value of it.
+struct StageRun {
+  graph::WholeRun attend, tail;
+};
+
+/// A block as it ran, with what is needed of it.
 struct BlockRun {
   Attended attended;
   at::Tensor output;                ///< Z^l, on the tape; undefined without one
   std::optional<graph::Tape> tape;  ///< from Z^l to Z^{l-1} if `below`, then to the context if that is needed
+  std::optional<StageRun> values;
 };
 
 /// `known`, if given, is told what the tail's linear layers give, where the tail runs for a tape.
@@ -44,11 +52,10 @@ BlockRun run_for(const Needed& needed, const Network& network, const Network::Bl
 class Kept {
  public:
   /// Z^l before `first` are not kept. Runs of `batch` images take about `bytes` at most.
-  Kept(const Network& network, const std::vector<BackwardWatcher*>& watchers, int64_t first, int64_t batch,
-       int64_t bytes);
+  Kept(const Network& network, std::vector<Needed> needed, int64_t first, int64_t batch, int64_t bytes);
 
   /// Whether the run of a block is to be kept.
-  bool wants(int64_t block) const { return block >= first_run_ && (needed_[block].tape() || needed_[block].attention); }
+  bool wants(int64_t block) const { return block >= first_run_ && needed_[block].anything(); }
   const Needed& needed(int64_t block) const { return needed_[block]; }
 
   void add_tokens(const at::Tensor& tokens);
@@ -57,6 +64,8 @@ class Kept {
   const std::vector<at::Tensor>& tokens() const { return tokens_; }  ///< Z^0 ... Z^L
   /// The run of a block, which is then let go of; the block is run again where it was not kept.
   BlockRun take_run(const Network& network, int64_t block);
+  /// Every value of a run that is kept with them; otherwise nothing.
+  const StageRun* values(int64_t block) const;
 
  private:
   int64_t first_;

@@ -94,8 +94,8 @@ void cut_stages(Network& network, const graph::StraightLine& line, const graph::
     const auto name = "block " + std::to_string(l);
     const auto& site = anatomy.blocks[l];
     Network::Block block{cut_attention(line, site, tokens[l], tokens[l + 1], name), {}, {}, false, {}};
-    block.tail_with_mean =
-        graph::cut_with_mean(line, {site.context(), tokens[l]}, tokens[l + 1], name + ", after attention");
+    block.with_means =
+        graph::cut_with_means(line, {site.context(), tokens[l]}, tokens[l + 1], name + ", after attention");
     cut_added(block, line, graph::find_added(line, depending, site, tokens[l]), site.context(), tokens[l], name);
     network.structure.attention_added &= block.add && !block.mask && block.side_by_side == 1;
     network.blocks.push_back(std::move(block));

@@ -91,7 +91,7 @@ class Measurement {
 
   void run_block(size_t l, Seen& seen) {
     auto& block = network_.blocks[l];
-    for (auto* program : {&block.attend, &block.tail, &block.tail_with_mean}) *program = program->packed(packer_);
+    for (auto* program : {&block.attend, &block.tail, &block.with_means.tail}) *program = program->packed(packer_);
     const auto name = "block " + std::to_string(l);
     const auto attended = measure_attention(network_, block, seen, name);
     if (weighs_values_twice(attended.alone.attention.value, block.side_by_side)) structure_.differential = true;
@@ -112,8 +112,8 @@ class Measurement {
   at::Tensor run_tail(const Network::Block& block, const at::Tensor& context, const at::Tensor& tokens) {
     if (network_.plan.mean_pushed) {
       try {
-        const auto both = network_.run_tail_with_mean(block, context, tokens);
-        if (agree(both.mean, both.tokens.mean(1, /*keepdim=*/true))) return both.tokens;
+        const auto both = network_.run_tail_with_means(block, context, tokens);
+        if (agree(network_.run_mean(block, both.means), both.tokens.mean(1, /*keepdim=*/true))) return both.tokens;
       } catch (const ModelError&) {
         throw;
       } catch (const Error&) {

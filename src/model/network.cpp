@@ -144,6 +144,15 @@ at::Tensor Network::run_tail_knowing(const graph::LinearRows& known, const Atten
   return run(once, {as_in_model(stage.layout, context), tokens, image_sizes(tokens.size(0))})[0];
 }
 
+graph::WholeRun Network::attend_whole(const AttentionStage& stage, const at::Tensor& tokens) const {
+  return stage.attend.run_whole({tokens, image_sizes(1)});
+}
+
+graph::WholeRun Network::run_tail_whole(const AttentionStage& stage, const at::Tensor& context,
+                                        const at::Tensor& tokens, graph::LinearRows* known) const {
+  return stage.tail.run_whole({as_in_model(stage.layout, context), tokens, image_sizes(1)}, known);
+}
+
 at::Tensor Network::run_project(const Block& block, const at::Tensor& tokens) const {
   if (!block.projected_rows_first) return run(block.project, {tokens, image_sizes(tokens.size(0))})[0];
   std::vector<at::Tensor> images;  // one by one, as those of a model that holds a batch of one would be
@@ -155,22 +164,22 @@ at::Tensor Network::run_add(const Block& block, const at::Tensor& context, const
   return run(block.add, {as_in_model(block.layout, context), tokens, image_sizes(context.size(0))})[0];
 }
 
-at::Tensor Network::context_in_file(const AttentionStage& stage, const at::Tensor& context) {
-  return as_in_model(stage.layout, context);
-}
-
 at::Tensor Network::context_from_file(const AttentionStage& stage, const at::Tensor& context, int64_t batch) {
   return in_order(by_head(stage.layout, context, batch), 2, stage.layout.query_order);
 }
 
-Network::TailAndMean Network::run_tail_with_mean(const Block& block, const at::Tensor& context,
-                                                 const at::Tensor& tokens) const {
+Network::TailAndMeans Network::run_tail_with_means(const Block& block, const at::Tensor& context,
+                                                   const at::Tensor& tokens) const {
   if (!plan.mean_pushed) {
     auto out = run_tail(block, context, tokens);
-    return {out, out.mean(1, /*keepdim=*/true)};
+    return {out, {out.mean(1, /*keepdim=*/true)}};
   }
-  auto outputs = run(block.tail_with_mean, {as_in_model(block.layout, context), tokens, image_sizes(tokens.size(0))});
-  return {outputs[0], outputs[1]};
+  auto outputs = run(block.with_means.tail, {as_in_model(block.layout, context), tokens, image_sizes(tokens.size(0))});
+  return {outputs[0], {outputs.begin() + 1, outputs.end()}};
+}
+
+at::Tensor Network::run_mean(const Block& block, const std::vector<at::Tensor>& means) const {
+  return plan.mean_pushed ? run(block.with_means.mean, means)[0] : means[0];
 }
 
 }  // namespace legrad::model

@@ -11,6 +11,7 @@
 
 #include "graph/ir/program.h"
 #include "graph/ir/source.h"
+#include "graph/passes/cut.h"
 
 namespace legrad::model {
 
@@ -46,7 +47,7 @@ struct AttentionStage {
 class Network {
  public:
   struct Block : AttentionStage {
-    graph::Program tail_with_mean;      ///< O, Z -> Z', mean of Z' over its tokens [B, 1, d]
+    graph::TailWithMeans with_means;    ///< O, Z -> Z', and of means in it that of Z' over its tokens [B, 1, d]
     graph::Program project;             ///< Z -> what Q, K and V are projected from [B, N, d]; empty: not one value
     bool projected_rows_first = false;  ///< whether that comes as [N, B, d]
     graph::Program add;                 ///< O, Z (its sizes alone) -> what O adds to Z [B, N, d]; empty: not as it is
@@ -81,20 +82,26 @@ class Network {
   at::Tensor run_tail_knowing(const graph::LinearRows& known, const AttentionStage& stage, const at::Tensor& context,
                               const at::Tensor& tokens) const;
 
+  /// The programs of a stage on one image, every value kept.
+  graph::WholeRun attend_whole(const AttentionStage& stage, const at::Tensor& tokens) const;
+  graph::WholeRun run_tail_whole(const AttentionStage& stage, const at::Tensor& context, const at::Tensor& tokens,
+                                 graph::LinearRows* known = nullptr) const;
+
   at::Tensor run_project(const Block& block, const at::Tensor& tokens) const;
   at::Tensor run_add(const Block& block, const at::Tensor& context, const at::Tensor& tokens) const;
 
-  /// A context as `stage.tail` takes it, and back.
-  static at::Tensor context_in_file(const AttentionStage& stage, const at::Tensor& context);
+  /// A context as `stage.tail` takes it, outside.
   static at::Tensor context_from_file(const AttentionStage& stage, const at::Tensor& context, int64_t batch);
   /// An input for `batch` images whose contents nobody reads; takes no memory.
   at::Tensor image_sizes(int64_t batch) const;
 
-  struct TailAndMean {
-    at::Tensor tokens;  ///< Z' [B, N, d]
-    at::Tensor mean;    ///< [B, 1, d]
+  struct TailAndMeans {
+    at::Tensor tokens;              ///< Z' [B, N, d]
+    std::vector<at::Tensor> means;  ///< [B, 1, k] each, of values that are computed on the way to it
   };
-  TailAndMean run_tail_with_mean(const Block& block, const at::Tensor& context, const at::Tensor& tokens) const;
+  TailAndMeans run_tail_with_means(const Block& block, const at::Tensor& context, const at::Tensor& tokens) const;
+  /// The mean of Z' over its tokens [B, 1, d] that such means make up.
+  at::Tensor run_mean(const Block& block, const std::vector<at::Tensor>& means) const;
 
  private:
   /// Runs a program on inputs [B, ...]; image by image, if the model holds a batch of one. The outputs from `shared` on

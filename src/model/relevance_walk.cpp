@@ -41,10 +41,10 @@ std::vector<Walkers> by_tables(const std::vector<RelevanceWatcher*>& watchers) {
 // Back through one image, all targets in one pass: what is run again and kept is the same for every target.
 class Walk {
  public:
-  Walk(const Network& network, const Walkers& walkers, int64_t image)
-      : network_(network), walkers_(walkers), watchers_(walkers.watchers), image_(image) {}
+  Walk(const Network& network, const Kept& kept, const Walkers& walkers, int64_t image)
+      : network_(network), kept_(kept), walkers_(walkers), watchers_(walkers.watchers), image_(image) {}
 
-  // From what each score gives the output, [K] of [1, C], down to what is watched. `tokens` are Z^0 ... Z^L.
+  // From what each score gives the output, [K] of [1, C], down to what is watched. `tokens` are the image's Z^0 ... Z^L.
   void run(const std::vector<at::Tensor>& tokens, const at::Tensor& images, std::vector<at::Tensor> relevances) {
     relevances_ = std::move(relevances);
     const auto blocks = static_cast<int64_t>(network_.blocks.size());
@@ -69,21 +69,27 @@ class Walk {
   // From a block's output to its input, or from the model's output through the pooler. With `below` false nothing but
   // the context is asked for.
   void pass(int64_t index, const AttentionStage& stage, const at::Tensor& tokens, bool below) {
-    const auto sizes = network_.image_sizes(1);
-    const auto attend = stage.attend.record({tokens, sizes}, {0}, walkers_.rules);
-    const auto attended = network_.attended(stage, attend.outputs(), 1);
+    const auto* kept = index == kPooler ? nullptr : kept_.values(index);
+    const auto run = kept ? *kept : run_again(stage, tokens);
+    const auto attended = network_.attended(stage, run.attend.outputs, 1);
+    const auto attend = stage.attend.back_through(run.attend, {0}, walkers_.rules);
     const auto& rules = index == kPooler ? walkers_.readout_rules : walkers_.rules;
-    const auto tail =
-        stage.tail.record({Network::context_in_file(stage, attended.context), tokens, sizes}, {0, 1}, rules);
+    const auto tail = stage.tail.back_through(run.tail, {0, 1}, rules);
     for (size_t k = 0; k < relevances_.size(); ++k) {
       const auto at_tail = tail.pull({relevances_[k]});
       show({index, image_, static_cast<int64_t>(k), &attended.attention, attended.context,
             Network::context_from_file(stage, at_tail[0], 1)});
       if (!below) continue;
-      std::vector<at::Tensor> at_parts(attend.outputs().size());
+      std::vector<at::Tensor> at_parts(run.attend.outputs.size());
       at_parts[kContext] = at_tail[0];
       relevances_[k] = at_tail[1] + attend.pull(at_parts)[0];
     }
+  }
+
+  StageRun run_again(const AttentionStage& stage, const at::Tensor& tokens) const {
+    auto attend = network_.attend_whole(stage, tokens);
+    const auto context = network_.attended(stage, attend.outputs, 1).context;
+    return {std::move(attend), network_.run_tail_whole(stage, context, tokens)};
   }
 
   void show(const RelevanceBlock& block) const {
@@ -104,6 +110,7 @@ class Walk {
   }
 
   const Network& network_;
+  const Kept& kept_;
   const Walkers& walkers_;
   const std::vector<RelevanceWatcher*>& watchers_;
   int64_t image_;
@@ -127,8 +134,8 @@ int64_t lowest_watched(const std::vector<RelevanceWatcher*>& watchers, int64_t b
   return lowest;
 }
 
-void walk_relevance(const Network& network, const at::Tensor& images, const std::vector<at::Tensor>& tokens,
-                    const at::Tensor& output, const Target& target, const std::vector<RelevanceWatcher*>& watchers) {
+void walk_relevance(const Network& network, const Kept& kept, const at::Tensor& images, const at::Tensor& output,
+                    const Target& target, const std::vector<RelevanceWatcher*>& watchers) {
   if (watchers.empty()) return;
   const GradScope scope(false);
   std::vector<at::Tensor> weights;  // [K] of [B, C]
@@ -137,9 +144,9 @@ void walk_relevance(const Network& network, const at::Tensor& images, const std:
     for (int64_t image = 0; image < output.size(0); ++image) {
       const auto alone = [&](const at::Tensor& all) { return all.defined() ? all.narrow(0, image, 1) : all; };
       std::vector<at::Tensor> of_image, starts;
-      std::ranges::transform(tokens, std::back_inserter(of_image), alone);
+      std::ranges::transform(kept.tokens(), std::back_inserter(of_image), alone);
       for (const auto& each : weights) starts.push_back(start(alone(output), alone(each), walkers.rules->gradient));
-      Walk(network, walkers, image).run(of_image, alone(images), std::move(starts));
+      Walk(network, kept, walkers, image).run(of_image, alone(images), std::move(starts));
     }
   }
 }

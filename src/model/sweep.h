@@ -30,10 +30,10 @@ void sweep_backward(const Network& network, Kept& kept, const Target& target,
 /// The first block that a relevance walk goes down to; `blocks` where there is none.
 int64_t lowest_watched(const std::vector<RelevanceWatcher*>& watchers, int64_t blocks);
 
-/// Last block to first by each table of rules that is watched, image by image: rules take sums over all of one. Each
-/// block is run again, and all that it computes for one image is kept while the walk passes it.
-void walk_relevance(const Network& network, const at::Tensor& images, const std::vector<at::Tensor>& tokens,
-                    const at::Tensor& output, const Target& target, const std::vector<RelevanceWatcher*>& watchers);
+/// Last block to first by each table of rules that is watched, image by image: rules take sums over all of one. A block
+/// whose values were not kept is run again, and all that it computes for one image is kept while the walk passes it.
+void walk_relevance(const Network& network, const Kept& kept, const at::Tensor& images, const at::Tensor& output,
+                    const Target& target, const std::vector<RelevanceWatcher*>& watchers);
 
 /// ∂scores/∂leaf of one score after another.
 std::vector<at::Tensor> gradient(const at::Tensor& score, const std::vector<at::Tensor>& leaves, bool keep_tape);

@@ -140,23 +140,45 @@ class ForwardSweep {
     return *network_.published_pooler;
   }
 
+  // From `leaf`, repeated for every target, to the output.
   template <typename Run>
   void score_repeated(BlockScore kind, const at::Tensor& context, const at::Tensor& tokens, const Attention& attention,
                       const std::vector<int64_t>* rows, const Run& run, bool keep_output) {
     const int64_t batch = tokens.size(0);
-    const int64_t per_pass = std::max<int64_t>(1, kRowsPerPass / (batch * context.size(2)));
-    int64_t targets = count_targets(network_.structure, batch, context);
+    const auto output = [&](int64_t first, const std::vector<at::Tensor>& leaves) {
+      auto of_leaves = run(leaves[0], tokens.repeat({leaves[0].size(0) / batch, 1, 1}));
+      if (keep_output && first == 0) output_ = of_leaves.narrow(0, 0, batch).detach();
+      return of_leaves;
+    };
+    const auto use = [&](int64_t first, const at::Tensor& scores, const std::vector<at::Tensor>& taken) {
+      hand_out(kind, {index_, first, scores, taken[0], rows, &attention});
+    };
+    score_in_passes({context}, context.size(2), output, use);
+  }
+
+  // Some targets at a time: `run` gives the output [T·B, C] of `values` [B, ...] repeated T times, and `use` takes the
+  // scores [T, B] and their gradients [T, B, ...].
+  template <typename Run, typename Use>
+  void score_in_passes(const std::vector<at::Tensor>& values, int64_t rows, const Run& run, const Use& use) {
+    const int64_t batch = values[0].size(0);
+    const int64_t per_pass = std::max<int64_t>(1, kRowsPerPass / (batch * rows));
+    int64_t targets = count_targets(network_.structure, batch, values[0]);
     int64_t most = 0;
     for (int64_t first = 0; first == 0 || first < targets; first += most) {
       const GradScope scope(true);
       most = targets < 0 ? 1 : std::min(per_pass, targets - first);
-      const auto leaf = context.detach().repeat({most, 1, 1, 1}).requires_grad_();
-      const auto output = run(leaf, tokens.repeat({most, 1, 1}));
-      if (keep_output && first == 0) output_ = output.narrow(0, 0, batch).detach();
+      std::vector<at::Tensor> leaves;
+      for (const auto& value : values) {
+        std::vector<int64_t> times(value.dim(), 1);
+        times[0] = most;
+        leaves.push_back(value.detach().repeat(times).requires_grad_());
+      }
+      const auto output = run(first, leaves);
       if (targets < 0) targets = targets_ = target_.count(output.narrow(0, 0, batch).detach());
       const auto scores = target_.scores_apart(output.unflatten(0, {most, batch}), first);  // [T, B]
-      const auto taken = gradient(scores.sum(), {leaf}, false)[0];
-      hand_out(kind, {index_, first, scores.detach(), taken.unflatten(0, {most, batch}), rows, &attention});
+      auto taken = gradient(scores.sum(), leaves, false);
+      for (auto& each : taken) each = each.unflatten(0, {most, batch});
+      use(first, scores.detach(), taken);
     }
   }
 
@@ -176,29 +198,41 @@ class ForwardSweep {
     const auto leaf = attended.context.detach().requires_grad_();
     at::Tensor tokens;
     if (mean) {
-      const auto both = network_.run_tail_with_mean(block, leaf, input);
+      const auto both = network_.run_tail_with_means(block, leaf, input);
       tokens = both.tokens;
-      const auto output = read_out_alone(network_, both.mean);
-      score_each(BlockScore::kTokenMean, output, leaf, attended.attention, model);
+      score_mean(block, {both.means, {leaf}}, attended.attention, model);
     } else {
       tokens = network_.run_tail(block, leaf, input);
     }
     if (model) {
       const auto output = network_.run_readout(tokens);
       if (index_ + 1 == static_cast<int64_t>(network_.blocks.size())) output_ = output.detach();
-      score_each(BlockScore::kModel, output, leaf, attended.attention, false);
+      const int64_t targets = target_.count(output.detach());
+      for (int64_t k = 0; k < targets; ++k) {
+        const auto score = target_.score(output, k);
+        const auto taken = gradient(score.sum(), {leaf}, k + 1 < targets)[0];
+        hand_out(BlockScore::kModel,
+                 {index_, k, score.detach().unsqueeze(0), taken.unsqueeze(0), nullptr, &attended.attention});
+      }
     }
     return tokens.detach();
   }
 
-  void score_each(BlockScore kind, const at::Tensor& output, const at::Tensor& leaf, const Attention& attention,
-                  bool keep_tape) {
-    const int64_t targets = target_.count(output.detach());
-    for (int64_t k = 0; k < targets; ++k) {
-      const auto score = target_.score(output, k);
-      const auto taken = gradient(score.sum(), {leaf}, keep_tape || k + 1 < targets)[0];
-      hand_out(kind, {index_, k, score.detach().unsqueeze(0), taken.unsqueeze(0), nullptr, &attention});
-    }
+  // From the scores to the means that the tail gave, for several targets at once, and on by its tape for each.
+  void score_mean(const Network::Block& block, const graph::Tape& tail, const Attention& attention, bool keep_tape) {
+    const auto output = [&](int64_t, const std::vector<at::Tensor>& means) {
+      return read_out_alone(network_, network_.run_mean(block, means));
+    };
+    const auto use = [&](int64_t first, const at::Tensor& scores, const std::vector<at::Tensor>& taken) {
+      for (int64_t t = 0; t < scores.size(0); ++t) {
+        std::vector<at::Tensor> at_means;
+        for (const auto& of_targets : taken) at_means.push_back(of_targets[t]);
+        const bool more = keep_tape || first + t + 1 < targets_;
+        hand_out(BlockScore::kTokenMean, {index_, first + t, scores.narrow(0, t, 1),
+                                          tail.pull(at_means, more)[0].unsqueeze(0), nullptr, &attention});
+      }
+    };
+    score_in_passes(tail.outputs(), 1, output, use);
   }
 
   void hand_out(BlockScore kind, const ScoreGradient& gradient) {

@@ -119,12 +119,15 @@ at::Tensor Vit::sweep(const at::Tensor& images, const Target& target, const std:
     if (model::any_score_wanted(forward, structure().blocks) && chosen.to_be_chosen()) choose(this->forward(input));
     const bool back = !backward.empty() || !relevance.empty();
     const int64_t blocks = structure().blocks;
-    const auto first = std::min(model::lowest_needed(backward, blocks), model::lowest_watched(relevance, blocks));
-    model::Kept kept(*network_, backward, first, input.size(0), tape_bytes);
+    const int64_t walked = model::lowest_watched(relevance, blocks);
+    const auto first = std::min(model::lowest_needed(backward, blocks), walked);
+    const bool by_autograd = input.size(0) == 1 && !network_->rules;  // a walk takes one image, as it ran
+    model::Kept kept(*network_, model::needed(backward, by_autograd ? walked : blocks, blocks), first, input.size(0),
+                     tape_bytes);
     auto output = model::sweep_forward(*network_, input, chosen, forward, back ? &kept : nullptr);
     choose(output);
     model::score_tokens(*network_, chosen, forward);
-    model::walk_relevance(*network_, input, kept.tokens(), output, chosen, relevance);
+    model::walk_relevance(*network_, kept, input, output, chosen, relevance);
     if (!backward.empty()) model::sweep_backward(*network_, kept, chosen, backward);
     return output;
   });

@@ -3,11 +3,8 @@
 #include <ATen/Functions.h>
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
-#include <ATen/core/grad_mode.h>
 
 #include <vector>
-
-#include "graph/ir/tape.h"
 
 namespace legrad::graph {
 namespace {
@@ -26,16 +23,6 @@ int64_t count_slices(int64_t rows) {
   return slices;
 }
 
-// y W: what a cotangent y of the output says of the input.
-at::Tensor back(const at::Tensor& cotangent, const at::Tensor& weight) {
-  if (!has_few_rows(cotangent, weight)) return cotangent.matmul(weight);
-  const int64_t slices = count_slices(weight.size(0));
-  const auto rows = cotangent.reshape({-1, slices, weight.size(0) / slices}).transpose(0, 1);
-  auto sizes = cotangent.sizes().vec();
-  sizes.back() = weight.size(1);
-  return rows.bmm(weight.unflatten(0, {slices, -1})).sum(0).reshape(sizes);  // of [slices, rows, inputs]
-}
-
 }  // namespace
 
 at::Tensor linear(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias) {
@@ -50,12 +37,13 @@ at::Tensor linear(const at::Tensor& input, const at::Tensor& weight, const std::
   return bias && bias->defined() ? output + *bias : output;
 }
 
-at::Tensor known_linear(const at::Tensor& output, const at::Tensor& input, const at::Tensor& weight) {
-  if (!at::GradMode::is_enabled() || !input.requires_grad()) return output;
-  const auto walk = [weight](const std::vector<at::Tensor>& cotangents) {
-    return std::vector<at::Tensor>{back(cotangents[0], weight)};
-  };
-  return Tape::differentiable({output}, walk, {input})[0];
+at::Tensor linear_back(const at::Tensor& cotangent, const at::Tensor& weight) {
+  if (!has_few_rows(cotangent, weight)) return cotangent.matmul(weight);
+  const int64_t slices = count_slices(weight.size(0));
+  const auto rows = cotangent.reshape({-1, slices, weight.size(0) / slices}).transpose(0, 1);
+  auto sizes = cotangent.sizes().vec();
+  sizes.back() = weight.size(1);
+  return rows.bmm(weight.unflatten(0, {slices, -1})).sum(0).reshape(sizes);  // of [slices, rows, inputs]
 }
 
 }  // namespace legrad::graph

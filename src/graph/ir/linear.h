@@ -10,7 +10,7 @@ namespace legrad::graph {
 /// core; here it becomes a batch of products with slices of W's rows, on all cores.
 at::Tensor linear(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias);
 
-/// Its `output`, which is known already, as something that can be differentiated with respect to `input`.
-at::Tensor known_linear(const at::Tensor& output, const at::Tensor& input, const at::Tensor& weight);
+/// y W: what a cotangent y of its output says of its input.
+at::Tensor linear_back(const at::Tensor& cotangent, const at::Tensor& weight);
 
 }  // namespace legrad::graph

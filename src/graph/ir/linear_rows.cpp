@@ -1,6 +1,7 @@
 #include "graph/ir/linear_rows.h"
 
 #include "graph/ir/linear.h"
+#include "graph/ir/tape.h"
 
 namespace legrad::graph {
 
@@ -23,7 +24,7 @@ at::Tensor LinearRows::give(const Instruction* layer, const at::Tensor& input, c
   repeats[images] = times;
   const auto known = times == 1 ? values : values.repeat(repeats);
   if (known.sizes() != at::IntArrayRef(sizes)) return {};
-  return known_linear(known, input, weight);
+  return with_back(known, input, [weight](const at::Tensor& cotangent) { return linear_back(cotangent, weight); });
 }
 
 }  // namespace legrad::graph

@@ -4,6 +4,7 @@
 #include <ATen/core/grad_mode.h>
 
 #include "graph/ir/linear.h"
+#include "graph/ir/tape.h"
 
 namespace legrad::graph {
 namespace {
@@ -38,7 +39,7 @@ struct Packed {
       const at::AutoGradMode off(false);
       output = call(multiply, {input.detach(), as_packed, weight, bias, rows});
     }
-    return known_linear(output, input, weight);
+    return with_back(output, input, [w = weight](const at::Tensor& cotangent) { return linear_back(cotangent, w); });
   }
 };
 

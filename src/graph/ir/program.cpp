@@ -8,6 +8,7 @@
 
 #include <utility>
 
+#include "graph/ir/light_back.h"
 #include "graph/ir/linear.h"
 #include "graph/ir/recording.h"
 
@@ -32,6 +33,14 @@ void construct_dict(const c10::DictType& type, Stack& stack) {
 }
 
 void compute(const Instruction& instruction, Stack& stack) { instruction.kernel(stack); }
+
+// The same; what linear layers give for some rows is kept, if they are given.
+auto computing_into(LinearRows* rows) {
+  return [rows](const Instruction& instruction, Stack& stack) {
+    compute(instruction, stack);
+    if (rows && instruction.kind == aten::linear) rows->keep(&instruction, stack[0].toTensor());
+  };
+}
 
 }  // namespace
 
@@ -91,6 +100,12 @@ Step make_step(Node* node) {
         stack.clear();
         stack.emplace_back(std::move(output));
       };
+    case aten::gelu:
+      return [](Stack& stack) {
+        auto output = graph::gelu(stack[0].toTensor(), std::string(stack[1].toStringView()));
+        stack.clear();
+        stack.emplace_back(std::move(output));
+      };
     default:
       break;
   }
@@ -100,6 +115,15 @@ Step make_step(Node* node) {
     return [operation = std::move(operation), count](Stack& stack) mutable {
       stack.emplace_back(count);
       operation(stack);
+    };
+  }
+  if (node->kind() == aten::mean) {
+    return [operation = std::move(operation)](Stack& stack) mutable {
+      const bool over_dims = stack.size() == 4 && stack[1].isIntList() && stack[3].isNone();
+      if (!over_dims) return operation(stack);
+      auto output = graph::mean(stack[0].toTensor(), stack[1].toIntVector(), stack[2].toBool());
+      stack.clear();
+      stack.emplace_back(std::move(output));
     };
   }
   return [operation = std::move(operation)](Stack& stack) mutable { operation(stack); };
@@ -214,10 +238,7 @@ Program Program::packed(LinearPacker& packer) const {
 }
 
 std::vector<at::Tensor> Program::keeping(LinearRows& rows, const std::vector<at::Tensor>& inputs) const {
-  return outputs_in(run(inputs, /*keep=*/false, [&](const Instruction& instruction, Stack& stack) {
-    compute(instruction, stack);
-    if (instruction.kind == aten::linear) rows.keep(&instruction, stack[0].toTensor());
-  }));
+  return outputs_in(run(inputs, /*keep=*/false, computing_into(&rows)));
 }
 
 std::vector<at::Tensor> Program::knowing(const LinearRows& rows, const std::vector<at::Tensor>& inputs) const {
@@ -245,12 +266,20 @@ Tape Program::record(std::vector<at::Tensor> inputs, const std::vector<size_t>& 
 Tape Program::record(const std::vector<at::Tensor>& inputs, const std::vector<size_t>& with_respect_to,
                      std::shared_ptr<const Rules> rules) const {
   const at::AutoGradMode recording(false);
-  auto registers = run(inputs, /*keep=*/true, compute);
-  auto outputs = outputs_in(registers);
+  return back_through(run_whole(inputs), with_respect_to, std::move(rules));
+}
+
+WholeRun Program::run_whole(const std::vector<at::Tensor>& inputs, LinearRows* rows) const {
+  auto values = run(inputs, /*keep=*/true, computing_into(rows));
+  auto outputs = outputs_in(values);
+  return {std::move(outputs), std::make_shared<const std::vector<c10::IValue>>(std::move(values))};
+}
+
+Tape Program::back_through(const WholeRun& run, const std::vector<size_t>& with_respect_to,
+                           std::shared_ptr<const Rules> rules) const {
   const std::vector<int> leaves(with_respect_to.begin(), with_respect_to.end());  // inputs are the first registers
-  const auto recorded =
-      std::make_shared<const Recording>(graph_, instructions_, std::move(registers), leaves, outputs_);
-  return {std::move(outputs), [recorded, rules = std::move(rules)](const std::vector<at::Tensor>& cotangents) {
+  const auto recorded = std::make_shared<const Recording>(graph_, instructions_, run.values, leaves, outputs_);
+  return {run.outputs, [recorded, rules = std::move(rules)](const std::vector<at::Tensor>& cotangents) {
             const at::AutoGradMode off(false);
             return recorded->walk(*rules, cotangents);
           }};

@@ -23,6 +23,12 @@ c10::IValue typed_list(const c10::impl::GenericList& list);
 /// must outlive the step.
 Step make_step(Node* node);
 
+/// What a program computed, every value of it.
+struct WholeRun {
+  std::vector<at::Tensor> outputs;
+  std::shared_ptr<const std::vector<c10::IValue>> values;
+};
+
 /// A straight-line graph, ready to run: no branches, no profiling, values freed after their last use. Immutable; may
 /// run in many threads at once. Under grad mode autograd records it as it records any eager code.
 class Program {
@@ -58,6 +64,13 @@ class Program {
   /// The same, pulled by a table of rules. Autograd records nothing.
   Tape record(const std::vector<at::Tensor>& inputs, const std::vector<size_t>& with_respect_to,
               std::shared_ptr<const Rules> rules) const;
+
+  /// Runs on tensors as the call does, or as `keeping` does where rows are given, and keeps every value.
+  WholeRun run_whole(const std::vector<at::Tensor>& inputs, LinearRows* rows = nullptr) const;
+
+  /// Of such a run, what `record` would give. Several tables may go back through one run.
+  Tape back_through(const WholeRun& run, const std::vector<size_t>& with_respect_to,
+                    std::shared_ptr<const Rules> rules) const;
 
  private:
   template <class Run>

@@ -32,10 +32,11 @@ bool is_made_of_parts(c10::Symbol kind) {
 }  // namespace
 
 Recording::Recording(std::shared_ptr<const Graph> graph, std::shared_ptr<const std::vector<Instruction>> instructions,
-                     std::vector<c10::IValue> registers, std::vector<int> leaves, std::vector<int> outputs)
+                     std::shared_ptr<const std::vector<c10::IValue>> registers, std::vector<int> leaves,
+                     std::vector<int> outputs)
     : graph_(std::move(graph)),
       instructions_(std::move(instructions)),
-      registers_(std::move(registers)),
+      held_(std::move(registers)),
       leaves_(std::move(leaves)),
       outputs_(std::move(outputs)),
       follows_(registers_.size(), false) {

@@ -17,7 +17,8 @@ class Recording {
   /// `registers` are the values after the run; `leaves` the registers that are asked about, `outputs` those of the
   /// program's outputs. A recording may outlive its program, and keeps the graph that the instructions point into.
   Recording(std::shared_ptr<const Graph> graph, std::shared_ptr<const std::vector<Instruction>> instructions,
-            std::vector<c10::IValue> registers, std::vector<int> leaves, std::vector<int> outputs);
+            std::shared_ptr<const std::vector<c10::IValue>> registers, std::vector<int> leaves,
+            std::vector<int> outputs);
 
   /// What the rules bring of the outputs' cotangents back to each leaf; zeros where nothing comes. Throws `InputError`
   /// (`Reason::kNoRule`) for an operator on the way of which the table knows nothing.
@@ -35,7 +36,8 @@ class Recording {
 
   std::shared_ptr<const Graph> graph_;
   std::shared_ptr<const std::vector<Instruction>> instructions_;
-  std::vector<c10::IValue> registers_;
+  std::shared_ptr<const std::vector<c10::IValue>> held_;
+  const std::vector<c10::IValue>& registers_ = *held_;
   std::vector<int> leaves_;
   std::vector<int> outputs_;
   std::vector<bool> follows_;  // by register: whether it depends on a leaf

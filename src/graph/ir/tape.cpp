@@ -1,6 +1,7 @@
 #include "graph/ir/tape.h"
 
 #include <ATen/Functions.h>
+#include <ATen/core/grad_mode.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/custom_class.h>
@@ -67,6 +68,15 @@ std::vector<at::Tensor> Tape::differentiable(std::vector<at::Tensor> outputs, Wa
   // both would keep each other for ever.
   for (auto& output : outputs) output = output.detach();
   return Pull::apply(at::TensorList(inputs), c10::make_intrusive<HeldWalk>(std::move(outputs), std::move(walk)));
+}
+
+at::Tensor with_back(const at::Tensor& output, const at::Tensor& input,
+                     std::function<at::Tensor(const at::Tensor& cotangent)> back) {
+  if (!at::GradMode::is_enabled() || !input.requires_grad()) return output;
+  const auto walk = [back = std::move(back)](const std::vector<at::Tensor>& cotangents) {
+    return std::vector<at::Tensor>{back(cotangents[0])};
+  };
+  return Tape::differentiable({output}, walk, {input})[0];
 }
 
 }  // namespace legrad::graph

@@ -159,31 +159,40 @@ Piece copy_piece(const StraightLine& line, const std::vector<Value*>& inputs, co
   return piece;
 }
 
-// Builds the mean over tokens of a value of the piece, [B, N, k] -> [B, 1, k].
+// Builds the mean over tokens of a value of the piece, [B, N, k] -> [B, 1, k], as a graph of its own. Its inputs are
+// means that the piece then gives as further outputs.
 class MeanPusher {
  public:
-  MeanPusher(const StraightLine& line, const Piece& piece) : line_(line), piece_(piece), write_(*piece.graph) {}
+  MeanPusher(const StraightLine& line, const Piece& piece)
+      : line_(line), piece_(piece), graph_(std::make_shared<Graph>()), write_(*graph_), write_in_piece_(*piece.graph) {}
 
+  std::shared_ptr<Graph> push(Value* tokens) {
+    graph_->registerOutput(mean(tokens));
+    return graph_;
+  }
+
+ private:
   Value* mean(Value* value) {
     Node* node = value->node();
     const bool only_here = std::count_if(value->uses().begin(), value->uses().end(), [&](const auto& use) {
                              return piece_.copies.count(use.user->outputs()[0]) > 0;
                            }) <= 1;
     if (is_tokens(value) && is_made_here(value) && only_here) {
-      if (is_aten(node, "add") && node->inputs().size() == 3 && is_term(node->input(0)) && is_term(node->input(1))) {
+      if (is_aten(node, "add") && node->inputs().size() == 3 && is_term(node->input(0)) && is_term(node->input(1)) &&
+          is_same_for_tokens(node->input(2))) {
         return call(node, {term(node->input(0)), term(node->input(1)), copy(node->input(2))});
       }
       if (is_aten(node, "mul") && is_same_for_tokens(node->input(1)) && is_tokens(node->input(0))) {
         return call(node, {mean(node->input(0)), copy(node->input(1))});
       }
-      if (is_aten(node, "linear") && is_tokens(node->input(0))) {
+      if (is_aten(node, "linear") && is_tokens(node->input(0)) && is_constant(node->input(1)) &&
+          is_constant(node->input(2))) {
         return call(node, {mean(node->input(0)), copy(node->input(1)), copy(node->input(2))});
       }
     }
-    return plain_mean(value);
+    return mean_in_piece(value);
   }
 
- private:
   bool is_term(const Value* value) const { return is_same_for_tokens(value) || is_tokens(value); }
 
   // One side of an add: tokens, or something that is the same for all tokens.
@@ -195,8 +204,14 @@ class MeanPusher {
     return copy != piece_.copies.end() && copy->second->node()->kind() != prim::Param;
   }
 
+  static bool is_constant(const Value* value) { return torch::jit::toIValue(value).has_value(); }
+
   static bool is_same_for_tokens(const Value* value) {
-    return !value->type()->isSubtypeOf(*c10::TensorType::get()) || is_channel_constant(value);
+    const auto constant = torch::jit::toIValue(value);
+    if (!constant) return false;
+    if (!constant->isTensor()) return true;
+    const auto sizes = constant->toTensor().sizes();
+    return sizes.size() <= 1 || std::all_of(sizes.begin(), sizes.end() - 1, [](int64_t size) { return size == 1; });
   }
 
   bool is_tokens(const Value* value) const {
@@ -204,29 +219,22 @@ class MeanPusher {
     return it != line_.facts.end() && it->second.sizes.size() == 3;
   }
 
-  static bool is_channel_constant(const Value* value) {
-    const auto constant = torch::jit::toIValue(value);
-    if (!constant || !constant->isTensor()) return false;
-    const auto sizes = constant->toTensor().sizes();
-    return sizes.size() <= 1 || std::all_of(sizes.begin(), sizes.end() - 1, [](int64_t size) { return size == 1; });
-  }
-
-  Value* copy(const Value* value) {
-    const auto it = piece_.copies.find(value);
-    if (it != piece_.copies.end()) return it->second;
-    return write_.constant(torch::jit::toIValue(value).value());
-  }
+  Value* copy(const Value* constant) { return write_.constant(torch::jit::toIValue(constant).value()); }
 
   Value* call(Node* like, const std::vector<Value*>& inputs) { return write_.copy(like, inputs)->output(); }
 
-  Value* plain_mean(Value* value) {
-    return write_.call("mean",
-                       {copy(value), write_.constant(std::vector<int64_t>{1}), write_.constant(true), write_.none()});
+  Value* mean_in_piece(const Value* value) {
+    auto& write = write_in_piece_;
+    piece_.graph->registerOutput(write.call("mean", {piece_.copies.at(value), write.constant(std::vector<int64_t>{1}),
+                                                     write.constant(true), write.none()}));
+    return graph_->addInput();
   }
 
   const StraightLine& line_;
   const Piece& piece_;
+  std::shared_ptr<Graph> graph_;
   Writer write_;
+  Writer write_in_piece_;
 };
 
 }  // namespace
@@ -239,13 +247,13 @@ Program cut(const StraightLine& line, const std::vector<Value*>& inputs, const s
   return {std::move(piece.graph), name};
 }
 
-Program cut_with_mean(const StraightLine& line, const std::vector<Value*>& inputs, Value* tokens,
-                      const std::string& name) {
+TailWithMeans cut_with_means(const StraightLine& line, const std::vector<Value*>& inputs, Value* tokens,
+                             const std::string& name) {
   auto piece = copy_piece(line, inputs, {tokens}, name);
   piece.graph->registerOutput(piece.copies.at(tokens));
-  piece.graph->registerOutput(MeanPusher(line, piece).mean(tokens));
+  auto mean = MeanPusher(line, piece).push(tokens);
   recompose_activations(*piece.graph);
-  return {std::move(piece.graph), name};
+  return {{std::move(piece.graph), name}, {std::move(mean), name + ", their mean"}};
 }
 
 }  // namespace legrad::graph

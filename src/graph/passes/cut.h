@@ -16,11 +16,17 @@ namespace legrad::graph {
 Program cut(const StraightLine& line, const std::vector<Value*>& inputs, const std::vector<Value*>& outputs,
             const std::string& name);
 
-/// Cuts the tail of a block, which computes its output tokens from `inputs`, with two outputs: the tokens [B, N, d],
-/// and their mean over N, [B, 1, d]. The mean is pushed up through what is linear on tokens (add, a scale for each
-/// channel, linear), so that its gradient does not pass the last linear layer token by token:
-///   mean(x + γ ⊙ (W u + b)) = mean(x) + γ ⊙ (W mean(u) + b).
-Program cut_with_mean(const StraightLine& line, const std::vector<Value*>& inputs, Value* tokens,
-                      const std::string& name);
+/// The tail of a block and the mean of its tokens, in two programs.
+struct TailWithMeans {
+  Program tail;  ///< `inputs` -> the tokens [B, N, d], then means over N of values in it, [B, 1, k] each
+  Program mean;  ///< those means -> the tokens' mean [B, 1, d]
+};
+
+/// Cuts the tail of a block, which computes its output `tokens` from `inputs`. Their mean is pushed up through what is
+/// linear on tokens (add, a scale for each channel, linear), so that its gradient does not pass the last linear layer
+/// token by token:
+///   mean(x + γ ⊙ (W u + b)) = mean(x) + γ ⊙ (W mean(u) + b), of mean(x) and mean(u).
+TailWithMeans cut_with_means(const StraightLine& line, const std::vector<Value*>& inputs, Value* tokens,
+                             const std::string& name);
 
 }  // namespace legrad::graph

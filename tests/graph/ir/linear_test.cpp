@@ -65,7 +65,8 @@ TEST_F(LinearTest, OfAFewRowsOnAllCores) {
     const auto back = noise({2, 3, 12});
     EXPECT_TRUE(close(output, x.matmul(first_.t()) + bias_));
     EXPECT_TRUE(close(gradient_of(output, x, back), back.matmul(first_)));
-    const auto known = graph::known_linear(output.detach(), x, first_);
+    const auto by_weight = [&](const at::Tensor& cotangent) { return graph::linear_back(cotangent, first_); };
+    const auto known = graph::with_back(output.detach(), x, by_weight);
     EXPECT_TRUE(close(gradient_of(known, x, back), back.matmul(first_)));
   }
   at::set_num_threads(before);

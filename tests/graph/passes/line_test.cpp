@@ -139,17 +139,19 @@ graph(%x : Tensor):
 
 TEST(CutWithMean, TheMeanIsPushedThroughWhatIsLinear) {
   const Tail tail;
-  const auto program = graph::cut_with_mean(tail.line, {output_of(tail.line, "relu"), tail.line.input()},
-                                            output_of(tail.line, "add"), "tail");
+  const auto [program, mean] = graph::cut_with_means(tail.line, {output_of(tail.line, "relu"), tail.line.input()},
+                                                     output_of(tail.line, "add"), "tail");
   const auto context = noise({3, 5, 4}), x = noise({3, 5, 4});
   const auto outputs = program({context, x, x});
   const auto expected = tail(x, context);
   EXPECT_TRUE(close(outputs[0], expected));
-  EXPECT_TRUE(close(outputs[1], expected.mean(1, true)));
-  // The gradient of the mean passes the linear layer as one row: its kernel's input is [B, 1, d].
-  const auto tape = program.record({context, x, x}, {0});
+  ASSERT_EQ(outputs.size(), 3U);
+  EXPECT_TRUE(close(mean({outputs[1], outputs[2]})[0], expected.mean(1, true)));
+  // The gradient of the mean passes the linear layer as one row, and then goes back to every token.
   const auto cotangent = noise({3, 1, 4});
-  const auto pulled = tape.pull({{}, cotangent})[0];
+  auto at_means = mean.record({outputs[1], outputs[2]}, {0, 1}).pull({cotangent});
+  at_means.insert(at_means.begin(), at::Tensor());
+  const auto pulled = program.record({context, x, x}, {0}).pull(at_means)[0];
   EXPECT_TRUE(close(pulled, (at::matmul(cotangent * tail.gamma, tail.w) / 5).expand({3, 5, 4})));
 }
 
