@@ -98,6 +98,21 @@ TEST(Tape, WhatWasDifferentiatedIsLetGoOf) {
   EXPECT_TRUE(held.expired());
 }
 
+TEST(WholeRun, SeveralTablesGoBackThroughOne) {
+  const auto x = noise({2, 3}).abs(), w = noise({3, 4}).abs(), to_y = noise({2, 4});
+  const auto program = product();
+  const at::AutoGradMode on(true);  // a run that autograd records can be gone back through by rules too
+  const auto leaf = x.detach().requires_grad_();
+  const auto run = program.run_whole({leaf, w});
+  for (const auto& rules : {vjp_rules(), lrp_rules(), vjp_rules()}) {
+    const auto expected = program.record({x, w}, {0}, rules).pull({to_y, {}});
+    const auto found = program.back_through(run, {0}, rules).pull({to_y, {}});
+    EXPECT_TRUE(at::equal(found[0], expected[0])) << rules->name;
+    EXPECT_FALSE(found[0].requires_grad());
+  }
+  EXPECT_TRUE(close(graph::Tape({run.outputs[0]}, {leaf}).pull({to_y})[0], at::matmul(to_y, w.t())));
+}
+
 TEST(Tape, RecordsUnderInferenceModeToo) {
   const auto x = noise({2, 3}), w = noise({3, 4}), to_y = noise({2, 4});
   const c10::InferenceMode guard;
