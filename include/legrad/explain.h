@@ -39,8 +39,8 @@ struct Explanation {
 };
 
 struct ExplainOptions {
-  /// Bytes that the tapes of a forward sweep may take, so that the backward sweep need not run its blocks again; 0
-  /// keeps none. Maps are the same either way.
+  /// Bytes that what a forward sweep keeps of its blocks' runs may take, so that those who go back need not run them
+  /// again; 0 keeps none. Maps are the same either way.
   int64_t tape_bytes = kTapeBytes;
 };
 

@@ -41,7 +41,7 @@ namespace model {
 class Network;
 }
 
-/// How much memory a backward sweep may take to save time, where nothing else is said: 256 MiB.
+/// How much memory going back may take to save time, where nothing else is said: 256 MiB.
 inline constexpr int64_t kTapeBytes = int64_t{256} << 20;
 
 /// A vision transformer read from a stock export. Immutable: copies are cheap and share everything, and one `Vit` may
@@ -72,8 +72,9 @@ class Vit {
   /// sweep if anyone watches it. Returns the model's output [B, C].
   /// A target that is to be chosen by the output costs a plain forward beforehand where a watcher wants a block's own
   /// score. Watchers are called in the order given, on the caller's thread. The backward sweep runs a block again that
-  /// it needs gradients or the attention of; the last ones are kept from the forward sweep instead, as many as
-  /// `tape_bytes` hold. Maps are the same either way.
+  /// it needs gradients or the attention of, and a walk a block whose values it needs; the last ones are kept from the
+  /// forward sweep instead, as many as `tape_bytes` hold (for walks, where it is one image). Maps are the same either
+  /// way.
   at::Tensor sweep(const at::Tensor& images, const Target& target, const std::vector<ForwardWatcher*>& forward,
                    const std::vector<BackwardWatcher*>& backward = {},
                    const std::vector<RelevanceWatcher*>& relevance = {}, int64_t tape_bytes = kTapeBytes) const;

@@ -44,7 +44,7 @@ class Walk {
   Walk(const Network& network, const Kept& kept, const Walkers& walkers, int64_t image)
       : network_(network), kept_(kept), walkers_(walkers), watchers_(walkers.watchers), image_(image) {}
 
-  // From what each score gives the output, [K] of [1, C], down to what is watched. `tokens` are the image's Z^0 ... Z^L.
+  // From what each score gives the output, [K] of [1, C], down to what is watched. `tokens` are Z^0 ... Z^L.
   void run(const std::vector<at::Tensor>& tokens, const at::Tensor& images, std::vector<at::Tensor> relevances) {
     relevances_ = std::move(relevances);
     const auto blocks = static_cast<int64_t>(network_.blocks.size());

@@ -140,7 +140,7 @@ class ForwardSweep {
     return *network_.published_pooler;
   }
 
-  // From `leaf`, repeated for every target, to the output.
+  // `run` goes from the context and the tokens, both repeated for every target, to the output.
   template <typename Run>
   void score_repeated(BlockScore kind, const at::Tensor& context, const at::Tensor& tokens, const Attention& attention,
                       const std::vector<int64_t>* rows, const Run& run, bool keep_output) {
