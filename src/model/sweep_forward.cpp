@@ -226,6 +226,7 @@ class ForwardSweep {
     const auto use = [&](int64_t first, const at::Tensor& scores, const std::vector<at::Tensor>& taken) {
       for (int64_t t = 0; t < scores.size(0); ++t) {
         std::vector<at::Tensor> at_means;
+        at_means.reserve(taken.size());
         for (const auto& of_targets : taken) at_means.push_back(of_targets[t]);
         const bool more = keep_tape || first + t + 1 < targets_;
         hand_out(BlockScore::kTokenMean, {index_, first + t, scores.narrow(0, t, 1),
