@@ -112,6 +112,7 @@ class PropertyTest : public ::testing::TestWithParam<std::string> {
     std::vector<at::Tensor> chosen;
     for (const auto& tensor : all) {
       std::vector<at::Tensor> rows;
+      rows.reserve(images.size());
       for (const int64_t image : images) rows.push_back(tensor.narrow(0, image, 1));
       chosen.push_back(at::cat(rows));
     }
@@ -166,6 +167,7 @@ TEST_P(PropertyTest, SixteenCallersGetWhatOneGets) {
   const auto expected = explained(images);
   std::atomic<int> different = 0;
   std::vector<std::thread> callers;
+  callers.reserve(16);
   for (int i = 0; i < 16; ++i) callers.emplace_back([&] { different += !equal(explained(images), expected); });
   for (auto& caller : callers) caller.join();
   EXPECT_EQ(different, 0);

@@ -2,6 +2,7 @@
 
 #include "graph/ir/light_back.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/function.h>
