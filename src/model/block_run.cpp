@@ -37,7 +37,7 @@ std::vector<Needed> needed(const std::vector<BackwardWatcher*>& watchers, int64_
   return all;
 }
 
-BlockRun run_for(const Needed& needed, const Network& network, const Network::Block& block, const at::Tensor& tokens,
+BlockRun run_for(const Needed& needed, const Network& network, const AttentionStage& block, const at::Tensor& tokens,
                  graph::LinearRows* known) {
   if (!needed.tape() && !needed.values) return {network.attend(block, tokens), {}, {}, {}};
   const GradScope scope(needed.tape());

@@ -45,7 +45,7 @@ struct BlockRun {
 };
 
 /// `known`, if given, is told what the tail's linear layers give, where the tail runs for a tape.
-BlockRun run_for(const Needed& needed, const Network& network, const Network::Block& block, const at::Tensor& tokens,
+BlockRun run_for(const Needed& needed, const Network& network, const AttentionStage& block, const at::Tensor& tokens,
                  graph::LinearRows* known = nullptr);
 
 /// What a forward sweep leaves for those that go back: tokens, and the runs of the last blocks as far as there is room.

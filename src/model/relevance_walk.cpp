@@ -70,7 +70,7 @@ class Walk {
   // the context is asked for.
   void pass(int64_t index, const AttentionStage& stage, const at::Tensor& tokens, bool below) {
     const auto* kept = index == kPooler ? nullptr : kept_.values(index);
-    const auto run = kept ? *kept : run_again(stage, tokens);
+    const auto run = kept ? *kept : *run_for({.values = true}, network_, stage, tokens).values;
     const auto attended = network_.attended(stage, run.attend.outputs, 1);
     const auto attend = stage.attend.back_through(run.attend, {0}, walkers_.rules);
     const auto& rules = index == kPooler ? walkers_.readout_rules : walkers_.rules;
@@ -84,12 +84,6 @@ class Walk {
       at_parts[kContext] = at_tail[0];
       relevances_[k] = at_tail[1] + attend.pull(at_parts)[0];
     }
-  }
-
-  StageRun run_again(const AttentionStage& stage, const at::Tensor& tokens) const {
-    auto attend = network_.attend_whole(stage, tokens);
-    const auto context = network_.attended(stage, attend.outputs, 1).context;
-    return {std::move(attend), network_.run_tail_whole(stage, context, tokens)};
   }
 
   void show(const RelevanceBlock& block) const {

@@ -121,9 +121,9 @@ at::Tensor Vit::sweep(const at::Tensor& images, const Target& target, const std:
     const int64_t blocks = structure().blocks;
     const int64_t walked = model::lowest_watched(relevance, blocks);
     const auto first = std::min(model::lowest_needed(backward, blocks), walked);
-    const bool by_autograd = input.size(0) == 1 && !network_->rules;  // a walk takes one image, as it ran
-    model::Kept kept(*network_, model::needed(backward, by_autograd ? walked : blocks, blocks), first, input.size(0),
-                     tape_bytes);
+    const bool walks_take_the_run = input.size(0) == 1 && !network_->rules;
+    const auto needed = model::needed(backward, walks_take_the_run ? walked : blocks, blocks);
+    model::Kept kept(*network_, needed, first, input.size(0), tape_bytes);
     auto output = model::sweep_forward(*network_, input, chosen, forward, back ? &kept : nullptr);
     choose(output);
     model::score_tokens(*network_, chosen, forward);
