@@ -216,6 +216,7 @@ Table tabulate(const Evaluation& evaluation, const std::filesystem::path& out) {
       row.count = sums.empty() ? 0 : score.count(sums);
     }
     compare(rows, summary, draws[a]);
+    std::erase_if(rows, [](const Row& row) { return row.control && row.count == 0; });
     table.metrics.push_back(std::move(summary));
     table.rows.insert(table.rows.end(), rows.begin(), rows.end());
   }

@@ -45,6 +45,16 @@ TEST(Evaluation, IsForTheMethodsAndControlsThatWereAskedFor) {
   EXPECT_EQ(evaluation.scores(), (std::vector<std::string>{"pixel_ap", "miou"}));
 }
 
+TEST(Evaluation, GivesControlsARowOnlyWhereAMetricSaysSomethingOfThem) {
+  const testing::TemporaryFolder folder;
+  const Table table =
+      test::evaluated(folder.path(), {.metrics = "max_sensitivity,mprt", .controls = "random,shuffled"}, {.limit = 1});
+  std::vector<std::string> rows;
+  for (const Row& row : table.rows) rows.push_back(row.metric + " of " + row.method);
+  EXPECT_EQ(rows, (std::vector<std::string>{"max_sensitivity of legrad", "max_sensitivity of rollout", "mprt of legrad",
+                                            "mprt of rollout", "mprt of random"}));
+}
+
 TEST(Evaluation, RandomisesFromTheReadoutDown) {
   const auto data = scenes();
   const Explainer& explainer = emoji_vit();

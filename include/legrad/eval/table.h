@@ -66,7 +66,7 @@ struct Table {
   std::vector<MetricSummary> metrics;
   std::vector<DrawnCurve> curves;    ///< of metrics that have them
   std::optional<LayerTable> layers;  ///< where `EvaluationOptions::per_layer` asked for them
-  std::vector<Row> rows;             ///< by metric, then the subjects in their order
+  std::vector<Row> rows;             ///< by metric, then the subjects in their order, controls only where it counts something
 };
 
 /// Adds up what `run` wrote into `out`. Memory does not grow with the number of pictures: they are gathered into at
