@@ -3,7 +3,6 @@
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/WrapDimUtils.h>
-#include <ATen/core/grad_mode.h>
 
 #include <algorithm>
 #include <memory>
@@ -15,12 +14,6 @@
 
 namespace legrad::graph {
 namespace {
-
-template <class Run>
-at::Tensor without_gradients(const Run& run) {
-  const at::AutoGradMode off(false);
-  return run();
-}
 
 class GeluBack {
  public:
@@ -52,23 +45,25 @@ class GeluBack {
 }  // namespace
 
 at::Tensor gelu(const at::Tensor& input, const std::string& approximate) {
-  const auto output = without_gradients([&] { return at::gelu(input, approximate); });
   const auto back = std::make_shared<GeluBack>(input.detach(), approximate);
-  return with_back(output, input, [back](const at::Tensor& cotangent) { return (*back)(cotangent); });
+  return with_back(
+      input, [&] { return at::gelu(input, approximate); },
+      [back](const at::Tensor& cotangent) { return (*back)(cotangent); });
 }
 
 at::Tensor mean(const at::Tensor& input, at::IntArrayRef dims, bool keepdim) {
-  const auto output = without_gradients([&] { return at::mean(input, dims, keepdim); });
-  const double count = static_cast<double>(input.numel()) / static_cast<double>(output.numel());
   std::vector<int64_t> gone;
   if (!keepdim) gone = dims.vec();
   at::maybe_wrap_dims(gone, input.dim());
   std::ranges::sort(gone);
-  return with_back(output, input, [count, gone, sizes = input.sizes().vec()](const at::Tensor& cotangent) {
-    auto back = cotangent / count;
-    for (const int64_t dim : gone) back = back.unsqueeze(dim);
-    return back.expand(sizes);
-  });
+  return with_back(
+      input, [&] { return at::mean(input, dims, keepdim); },
+      [gone, sizes = input.sizes().vec()](const at::Tensor& cotangent) {
+        auto back =
+            cotangent / (static_cast<double>(c10::multiply_integers(sizes)) / static_cast<double>(cotangent.numel()));
+        for (const int64_t dim : gone) back = back.unsqueeze(dim);
+        return back.expand(sizes);
+      });
 }
 
 }  // namespace legrad::graph

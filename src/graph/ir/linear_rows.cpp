@@ -24,7 +24,9 @@ at::Tensor LinearRows::give(const Instruction* layer, const at::Tensor& input, c
   repeats[images] = times;
   const auto known = times == 1 ? values : values.repeat(repeats);
   if (known.sizes() != at::IntArrayRef(sizes)) return {};
-  return with_back(known, input, [weight](const at::Tensor& cotangent) { return linear_back(cotangent, weight); });
+  return with_back(
+      input, [&known] { return known; },
+      [weight](const at::Tensor& cotangent) { return linear_back(cotangent, weight); });
 }
 
 }  // namespace legrad::graph

@@ -1,7 +1,6 @@
 #include "graph/ir/packed_linear.h"
 
 #include <ATen/core/dispatch/Dispatcher.h>
-#include <ATen/core/grad_mode.h>
 
 #include "graph/ir/linear.h"
 #include "graph/ir/tape.h"
@@ -34,12 +33,12 @@ struct Packed {
 
   at::Tensor operator()(const at::Tensor& input, const std::optional<at::Tensor>& bias) const {
     if (!fits(input)) return graph::linear(input, weight, bias);
-    at::Tensor output;
-    {
-      const at::AutoGradMode off(false);
-      output = call(multiply, {input.detach(), as_packed, weight, bias, rows});
-    }
-    return with_back(output, input, [w = weight](const at::Tensor& cotangent) { return linear_back(cotangent, w); });
+    return with_back(
+        input,
+        [&] {
+          return call(multiply, {input.detach(), as_packed, weight, bias, rows});
+        },
+        [w = weight](const at::Tensor& cotangent) { return linear_back(cotangent, w); });
   }
 };
 

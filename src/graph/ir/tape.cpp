@@ -70,8 +70,13 @@ std::vector<at::Tensor> Tape::differentiable(std::vector<at::Tensor> outputs, Wa
   return Pull::apply(at::TensorList(inputs), c10::make_intrusive<HeldWalk>(std::move(outputs), std::move(walk)));
 }
 
-at::Tensor with_back(const at::Tensor& output, const at::Tensor& input,
+at::Tensor with_back(const at::Tensor& input, const std::function<at::Tensor()>& run,
                      std::function<at::Tensor(const at::Tensor& cotangent)> back) {
+  at::Tensor output;
+  {
+    const at::AutoGradMode off(false);
+    output = run();
+  }
   if (!at::GradMode::is_enabled() || !input.requires_grad()) return output;
   const auto walk = [back = std::move(back)](const std::vector<at::Tensor>& cotangents) {
     return std::vector<at::Tensor>{back(cotangents[0])};

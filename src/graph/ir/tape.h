@@ -36,9 +36,9 @@ class Tape {
   Walk walk_;
 };
 
-/// `output`, which was computed without gradients, as something that can be differentiated with respect to `input`:
-/// `back` takes a cotangent of the one to one of the other.
-at::Tensor with_back(const at::Tensor& output, const at::Tensor& input,
+/// What `run` gives, which records no gradients, as something that can be differentiated with respect to `input`: `back`
+/// takes a cotangent of the one to one of the other.
+at::Tensor with_back(const at::Tensor& input, const std::function<at::Tensor()>& run,
                      std::function<at::Tensor(const at::Tensor& cotangent)> back);
 
 }  // namespace legrad::graph
