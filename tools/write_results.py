@@ -192,7 +192,7 @@ def main() -> int:
     if out.exists() and KEPT in (before := out.read_text(encoding="utf-8")):
         lines += [KEPT + before.split(KEPT, 1)[1].rstrip()]
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
+    out.write_text("\n".join(line.rstrip() for line in lines).rstrip() + "\n", encoding="utf-8")
     print(out)
     return 0
 
