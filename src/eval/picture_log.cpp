@@ -1,6 +1,9 @@
 #include "eval/picture_log.h"
 
+#include <fcntl.h>
 #include <legrad/error.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -72,10 +75,20 @@ PictureLog::PictureLog(const std::filesystem::path& file, const std::string& set
     throw InputError("'" + file.string() +
                      "' is there already; go on with it by --resume, or give another folder, so that nothing is lost");
   }
+  lock();
   if (there) go_on(settings);
   stream_.open(file, std::ios::binary | std::ios::app);
   if (!there) stream_ << settings << '\n' << std::flush;
   if (!stream_) throw InputError("cannot write to '" + file.string() + "'");
+}
+
+void PictureLog::lock() {
+  const int file = open(file_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (file < 0) throw InputError("cannot write to '" + file_.string() + "'");
+  locked_ = std::shared_ptr<void>(nullptr, [file](void* /*none*/) { close(file); });
+  if (flock(file, LOCK_EX | LOCK_NB) != 0) {
+    throw InputError("another run writes '" + file_.string() + "'; wait for it, or give another folder");
+  }
 }
 
 void PictureLog::go_on(const std::string& settings) {

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <memory>
 #include <string>
 
 namespace legrad::eval {
@@ -14,7 +15,8 @@ namespace legrad::eval {
 class PictureLog {
  public:
   /// Begins `file`, or with `resume` goes on behind its last whole line. Throws `InputError` where it is there and
-  /// `resume` is not set, was written with other settings, or cannot be written.
+  /// `resume` is not set, was written with other settings, cannot be
+  /// written, or another process writes it.
   PictureLog(const std::filesystem::path& file, const std::string& settings, bool resume);
 
   /// How many pictures it holds.
@@ -24,10 +26,12 @@ class PictureLog {
   void add(const Counted& counted);
 
  private:
+  void lock();
   void go_on(const std::string& settings);
 
   std::filesystem::path file_;
   std::ofstream stream_;
+  std::shared_ptr<void> locked_;  ///< until it goes
   int64_t size_ = 0;
 };
 

@@ -10,11 +10,11 @@
 #include <exception>
 #include <limits>
 #include <mutex>
-#include <nlohmann/json.hpp>
 #include <thread>
 #include <utility>
 
 #include "eval/picture_log.h"
+#include "eval/settings.h"
 
 namespace legrad::eval {
 namespace {
@@ -65,7 +65,7 @@ class Decoder {
       decoded.sample = std::move(*sample);
       if (!only_count) decoded.picture = read_image(decoded.sample.picture);
     } catch (const InputError& error) {
-      if (decoded.sample.id.empty()) decoded.sample.id = "picture " + std::to_string(index);
+      if (decoded.sample.id.empty()) decoded.sample.id = "the data's picture number " + std::to_string(index + 1);
       decoded.left_out = error.what();
     }
     return decoded;
@@ -105,22 +105,6 @@ class Decoder {
   std::thread thread_;  // last: it uses all of the above
 };
 
-/// What must be the same when a run goes on: one line of JSON.
-std::string settings_of(const Evaluation& evaluation, const RunOptions& options) {
-  const Structure& structure = evaluation.explainer().vit().structure();
-  nlohmann::ordered_json settings = {{"model", evaluation.explainer().bundle().name},
-                                     {"input", {structure.image->size.height, structure.image->size.width}},
-                                     {"classes", evaluation.classes().count()}};
-  for (const auto& [key, value] : options.told) settings[key] = value;
-  settings["seed"] = evaluation.seed();
-  for (const Subject& subject : evaluation.subjects()) {
-    settings[subject.control ? "controls" : "methods"].push_back(subject.name);
-  }
-  settings["metrics"] = evaluation.scores();
-  settings["per_layer"] = evaluation.per_layer();
-  return settings.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
-
 Counted counted(const Evaluation& evaluation, const Decoded& decoded) {
   if (!decoded.left_out.empty()) return {decoded.sample.id, decoded.left_out, {}};
   try {
@@ -134,11 +118,11 @@ Counted counted(const Evaluation& evaluation, const Decoded& decoded) {
 
 void run(const Evaluation& evaluation, DataSet& data, const RunOptions& options) {
   const auto begun = std::chrono::steady_clock::now();
-  PictureLog log(options.out / "pictures.jsonl", settings_of(evaluation, options), options.resume);
+  PictureLog log(options.out / "pictures.jsonl", settings_of(evaluation, data, options.told), options.resume);
   const int64_t before = log.size();
   const int64_t most = options.limit > 0 ? options.limit : std::numeric_limits<int64_t>::max();
   std::optional<int64_t> all = data.size();
-  if (all) all = std::min(*all, most);
+  if (all || options.limit > 0) all = std::min(all.value_or(most), most);
 
   Decoder decoder(data, before, most);
   while (const auto decoded = decoder.next()) {

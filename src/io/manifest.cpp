@@ -158,4 +158,19 @@ Bundle read_manifest(const fs::path& folder) {
   }
 }
 
+const char* name_of(Preprocessing::Resize resize) {
+  switch (resize) {
+    case Preprocessing::Resize::kShortestEdgeCrop:
+      return "shortest_edge_crop";
+    case Preprocessing::Resize::kLongestEdgePad:
+      return "longest_edge_pad";
+    default:
+      return "squash";
+  }
+}
+
+const char* name_of(Preprocessing::Interpolation interpolation) {
+  return interpolation == Preprocessing::Interpolation::kBicubic ? "bicubic" : "bilinear";
+}
+
 }  // namespace legrad::io

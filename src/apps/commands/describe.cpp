@@ -8,25 +8,11 @@
 
 #include "apps/options/values.h"
 #include "apps/terminal.h"
+#include "io/manifest.h"
 #include "io/words.h"
 
 namespace legrad::apps {
 namespace {
-
-const char* to_string(Preprocessing::Resize resize) {
-  switch (resize) {
-    case Preprocessing::Resize::kShortestEdgeCrop:
-      return "shortest_edge_crop";
-    case Preprocessing::Resize::kLongestEdgePad:
-      return "longest_edge_pad";
-    default:
-      return "squash";
-  }
-}
-
-const char* to_string(Preprocessing::Interpolation interpolation) {
-  return interpolation == Preprocessing::Interpolation::kBicubic ? "bicubic" : "bilinear";
-}
 
 /// "12 x sdpa", or "10 x sdpa, 2 x softmax".
 std::string counted(const std::vector<std::string>& words) {
@@ -110,7 +96,7 @@ std::string describe_text(const Bundle& bundle, const Vit& vit) {
                           bundle.gives_embedding() || s.normalized_output ? " numbers of an embedding" : " entries",
                           s.output_is.empty() ? "" : ", " + s.output_is)},
       {"labels", bundle.labels.empty() ? "none" : io::one_line(some(bundle.labels))},
-      {"preprocessing", c10::str(to_string(preprocessing.resize), ", ", to_string(preprocessing.interpolation),
+      {"preprocessing", c10::str(io::name_of(preprocessing.resize), ", ", io::name_of(preprocessing.interpolation),
                                  ", mean ", numbers(preprocessing.mean), ", std ", numbers(preprocessing.std))},
       {"parameters", std::to_string(s.parameters)},
       {"dtype", dtype_name(s.dtype)},
@@ -160,8 +146,8 @@ std::string describe_json(const Bundle& bundle, const Vit& vit) {
       {"preprocessing",
        {{"mean", preprocessing.mean},
         {"std", preprocessing.std},
-        {"interpolation", to_string(preprocessing.interpolation)},
-        {"resize", to_string(preprocessing.resize)}}},
+        {"interpolation", io::name_of(preprocessing.interpolation)},
+        {"resize", io::name_of(preprocessing.resize)}}},
   };
   // File names need not be UTF-8.
   return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";

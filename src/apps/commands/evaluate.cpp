@@ -1,5 +1,6 @@
 #include "apps/commands/evaluate.h"
 
+#include <c10/util/StringUtil.h>
 #include <legrad/error.h>
 #include <legrad/eval/report.h>
 #include <legrad/eval/run.h>
@@ -134,6 +135,24 @@ void tell_notes(const eval::Evaluation& evaluation, const eval::Table& table) {
             << "\n";
 }
 
+/// The options that decide what is measured, where they were given; `Evaluation` knows the others.
+std::vector<std::pair<std::string, std::string>> told(const EvaluateOptions& options) {
+  std::vector<std::pair<std::string, std::string>> all = {{"data", options.data}, {"format", options.format}};
+  const auto add = [&](const char* name, const std::string& value) {
+    if (!value.empty()) all.emplace_back(name, value);
+  };
+  add("label_map", options.label_map);
+  add("templates", io::joined(options.templates, " | "));
+  add("output", options.model.output);
+  add("at", options.model.place);
+  if (options.correction.threshold != CorrectionOptions().threshold) {
+    add("correction_threshold", c10::str(options.correction.threshold));
+  }
+  if (options.correction.off) add("correction", "off");
+  add("empty_embedding", options.correction.empty_embedding);
+  return all;
+}
+
 void evaluate(EvaluateOptions options) {
   const fs::path out = options.out;
   std::error_code error;
@@ -154,11 +173,13 @@ void evaluate(EvaluateOptions options) {
     fs::create_directories(out, error);
     if (error) throw InputError("cannot make the folder --out '" + options.out + "': " + error.message());
     options.run.out = out;
-    options.run.told = {{"data", options.data}, {"format", options.format}};
+    options.run.told = told(options);
     options.run.progress = [&](const eval::Progress& progress) { status.show(progress_text(progress)); };
     eval::run(*evaluation, *data, options.run);
     table = eval::tabulate(*evaluation, out);
     if (table.pictures == 0) {
+      fs::remove(out / "pictures.jsonl", error);  // it would stand in the way of a run that can measure some
+      fs::remove(out, error);                     // where there is nothing else in it
       throw InputError("no picture could be measured" + (table.left_out.empty()
                                                              ? std::string("; the data has none")
                                                              : ", the first as " + table.left_out.front().second));
@@ -220,6 +241,7 @@ void add_evaluation_options(CLI::App& command, EvaluateOptions& options) {
       ->group(kGroup);
   command.add_option("--seed", options.evaluation.seed, "Of all that is drawn at random")
       ->option_text("S")
+      ->check(CLI::NonNegativeNumber)
       ->capture_default_str()
       ->group(kGroup);
   command.add_option("--out", options.out, "A folder for the results")->option_text("DIR")->group("Output")->required();
