@@ -91,6 +91,15 @@ bool fits(const Metric& metric, bool control, const Maps& maps) {
   return !(control && metric.needs.maps && !metric.needs.parts);
 }
 
+/// Parts are those of classes, so the model's must be the data's, in their order.
+void expect_same_classes(const Classes& classes, const std::vector<std::string>& of_data) {
+  bool same = classes.count() >= static_cast<int64_t>(of_data.size());
+  for (size_t i = 0; i < of_data.size(); ++i) same = same && classes.find(of_data[i]) == static_cast<int64_t>(i);
+  if (same) return;
+  throw InputError("co12: the model's " + std::to_string(classes.count()) + " classes must be the data's " +
+                   std::to_string(of_data.size()) + ", in the same order; give another model or other metrics");
+}
+
 std::vector<int64_t> classes_asked(const Case& seen) {
   std::vector<int64_t> classes;
   for (const Question& question : seen.questions) classes.push_back(question.index);
@@ -149,7 +158,9 @@ struct Evaluation::State {
   }
 
   static Maps shown(const Case& seen, const at::Tensor& raw, bool looks_at_target) {
-    return {raw, resized(raw, {seen.input.size(2), seen.input.size(3)}), looks_at_target, {}};
+    // In double: the last digits of float depend on the number of threads, and they say which of two pixels is hotter.
+    const at::Tensor heat = resized(raw.to(at::kDouble), {seen.input.size(2), seen.input.size(3)});
+    return {raw, heat.to(at::kFloat), looks_at_target, {}};
   }
 
   Layers layers_of(const Case& seen) const {
@@ -216,6 +227,9 @@ Evaluation::Evaluation(Explainer explainer, const DataSet& data, const Evaluatio
     throw InputError("what LeGrad sees in every block was asked for, and it is not among the methods; add legrad");
   }
   state.chosen = choose_metrics(options.metrics, built_in_metrics(state.classes.count()), knows);
+  if (std::ranges::any_of(state.chosen.metrics, [](const Metric& m) { return m.needs.parts; })) {
+    expect_same_classes(state.classes, data.classes());
+  }
   const auto wanted = chosen_controls(options.controls, knows);
 
   for (const std::string& name : data.classes()) {

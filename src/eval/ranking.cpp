@@ -21,7 +21,7 @@ std::vector<Row> ranked(const Table& table, const MetricSummary& metric) {
 
 std::string verdict(const MetricSummary& metric) {
   if (!metric.tells_from_random) return "";
-  return *metric.tells_from_random ? ""
+  return *metric.tells_from_random ? "It tells methods from a random map here."
                                    : "On these pictures it tells no method from a random map, so it ranks nothing.";
 }
 

@@ -10,7 +10,7 @@ namespace legrad::eval {
 /// The rows of one metric: methods, best first where it can tell them from random, then controls.
 std::vector<Row> ranked(const Table& table, const MetricSummary& metric);
 
-/// What is to be said of a metric that can tell no method from random; else empty.
+/// Whether a metric can tell any method from random, in a sentence; empty where that is not known.
 std::string verdict(const MetricSummary& metric);
 
 }  // namespace legrad::eval

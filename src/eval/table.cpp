@@ -105,18 +105,24 @@ std::vector<double> difference(const std::vector<double>& a, const std::vector<d
   return differences;
 }
 
-/// The share of draws, of both signs the smaller and twice, in which a lead is on the other side of 0.
-double two_sided(const std::vector<double>& leads) {
+/// How likely a lead as large would be by chance, either way: the share of draws, of both signs the smaller and twice, in
+/// which it is on the other side of 0; where that is none, what a normal distribution of the draws' spread has there.
+/// Never less than that as many pictures all point one way, as few pictures drawn again and again show no other.
+double chance_of(double lead, const std::vector<double>& leads, int64_t pictures) {
   double below = 0;
   double above = 0;
   double count = 0;
-  for (const double lead : leads) {
-    if (!std::isfinite(lead)) continue;
-    below += lead <= 0 ? 1 : 0;
-    above += lead >= 0 ? 1 : 0;
+  for (const double drawn : leads) {
+    if (!std::isfinite(drawn)) continue;
+    below += drawn <= 0 ? 1 : 0;
+    above += drawn >= 0 ? 1 : 0;
     ++count;
   }
-  return count == 0 ? 1 : std::min(1.0, 2 * (std::min(below, above) + 1) / (count + 1));
+  const auto error = spread(leads);
+  if (!error) return 1;
+  double chance = 2 * (std::min(below, above) + 1) / (count + 1);
+  if (std::min(below, above) == 0) chance = std::min(chance, std::erfc(std::abs(lead) / (*error * std::sqrt(2.0))));
+  return std::clamp(chance, std::min(1.0, std::ldexp(2.0, -static_cast<int>(std::min<int64_t>(pictures, 1000)))), 1.0);
 }
 
 std::optional<size_t> best_of(const std::vector<Row>& rows, bool higher_is_better) {
@@ -130,7 +136,7 @@ std::optional<size_t> best_of(const std::vector<Row>& rows, bool higher_is_bette
   return best;
 }
 
-void compare(std::vector<Row>& rows, MetricSummary& summary, const Draws& draws) {
+void compare(std::vector<Row>& rows, MetricSummary& summary, const Draws& draws, int64_t pictures) {
   const auto best = best_of(rows, summary.higher_is_better);
   const auto random = std::ranges::find(rows, "random", &Row::method);
   const bool drawn = !draws.front().empty();
@@ -142,11 +148,13 @@ void compare(std::vector<Row>& rows, MetricSummary& summary, const Draws& draws)
       row.from_best = row.value - rows[*best].value;
       if (drawn) row.from_best_error = spread(difference(draws[i], draws[*best]));
     }
-    if (random == rows.end() || !drawn || !std::isfinite(row.value) || row.method == "random") continue;
-    const auto lead = difference(draws[i], draws[static_cast<size_t>(random - rows.begin())]);
-    const double chance = two_sided(lead);
-    const double led = (row.value - random->value) * (summary.higher_is_better ? 1 : -1);
-    row.beats_random = led > 0 && chance < 0.05;
+    if (random == rows.end() || !std::isfinite(random->value) || !std::isfinite(row.value) || row.method == "random") {
+      continue;
+    }
+    const double lead = row.value - random->value;
+    const auto leads = difference(draws[i], draws[static_cast<size_t>(random - rows.begin())]);
+    const double chance = chance_of(lead, leads, pictures);
+    row.beats_random = (summary.higher_is_better ? lead > 0 : lead < 0) && chance < 0.05;
     if (row.control) continue;
     summary.tells_from_random =
         summary.tells_from_random.value_or(false) || chance * static_cast<double>(methods) < 0.05;
@@ -215,7 +223,7 @@ Table tabulate(const Evaluation& evaluation, const std::filesystem::path& out) {
       row.value = value_of(score, sums);
       row.count = sums.empty() ? 0 : score.count(sums);
     }
-    compare(rows, summary, draws[a]);
+    compare(rows, summary, draws[a], table.pictures);
     std::erase_if(rows, [](const Row& row) { return row.control && row.count == 0; });
     table.metrics.push_back(std::move(summary));
     table.rows.insert(table.rows.end(), rows.begin(), rows.end());

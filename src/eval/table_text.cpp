@@ -106,7 +106,10 @@ std::string table_markdown(const Table& table) {
     text << "\n## " << metric.name << "\n\n"
          << metric.explains << "; " << (metric.higher_is_better ? "higher" : "lower") << " is better. "
          << metric.formula << " (" << metric.source << ")\n\n";
-    if (const auto said = verdict(metric); !said.empty()) text << "**" << said << "**\n\n";
+    if (const auto said = verdict(metric); !said.empty()) {
+      const char* strong = *metric.tells_from_random ? "" : "**";
+      text << strong << said << strong << "\n\n";
+    }
     text << "| map | value | from the best | above random | count |\n|---|---|---|---|---|\n";
     for (const Row& row : ranked(table, metric)) {
       const std::string name = markdown_cell(row.method);

@@ -53,6 +53,29 @@ TEST(Evaluation, GivesControlsARowOnlyWhereAMetricSaysSomethingOfThem) {
   for (const Row& row : table.rows) rows.push_back(row.metric + " of " + row.method);
   EXPECT_EQ(rows, (std::vector<std::string>{"max_sensitivity of legrad", "max_sensitivity of rollout", "mprt of legrad",
                                             "mprt of rollout", "mprt of random"}));
+  EXPECT_FALSE(table.metrics[0].tells_from_random.has_value());
+}
+
+// Three pictures all point one way in a quarter of all cases; every method has as many chances as it has rivals.
+TEST(Evaluation, TellsMethodsFromRandomByEnoughPicturesHoweverManyMethods) {
+  const testing::TemporaryFolder folder;
+  const auto data = scenes();
+  std::string methods = "legrad";
+  for (int i = 1; i < 30; ++i) methods += ",legrad/layers=-1/negative_slope=" + std::to_string(i / 100.0);
+  const Evaluation evaluation(Explainer::load(LEGRAD_MODELS "/emoji-vit", {.methods = methods}), *data,
+                              {.metrics = "pixel_ap", .controls = "random"});
+  const auto after = [&](int64_t pictures) {
+    run(evaluation, *scenes(), {.out = folder.path(), .limit = pictures, .resume = pictures > 1});
+    return tabulate(evaluation, folder.path());
+  };
+  for (const int64_t few : {1, 3}) {
+    const Table table = after(few);
+    EXPECT_EQ(table.metrics[0].tells_from_random, false) << few << " pictures";
+    EXPECT_EQ(row(table, "legrad", "pixel_ap").beats_random, false) << few << " pictures";
+  }
+  const Table table = after(12);
+  EXPECT_EQ(table.metrics[0].tells_from_random, true);
+  EXPECT_EQ(row(table, "legrad", "pixel_ap").beats_random, true);
 }
 
 TEST(Evaluation, RandomisesFromTheReadoutDown) {

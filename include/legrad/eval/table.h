@@ -33,7 +33,7 @@ struct MetricSummary {
   std::string formula;
   bool higher_is_better = true;
   /// Whether it can tell any of the methods from "random" at all, at 5 % with Bonferroni's correction for the number of
-  /// methods. Where not, it ranks nothing. None without that control, or with fewer than two pictures.
+  /// methods. Where not, as with a handful of pictures, it ranks nothing. None without a value of that control.
   std::optional<bool> tells_from_random = {};
 };
 
@@ -66,7 +66,7 @@ struct Table {
   std::vector<MetricSummary> metrics;
   std::vector<DrawnCurve> curves;    ///< of metrics that have them
   std::optional<LayerTable> layers;  ///< where `EvaluationOptions::per_layer` asked for them
-  std::vector<Row> rows;             ///< by metric, then the subjects in their order, controls only where it counts something
+  std::vector<Row> rows;  ///< by metric, then the subjects in their order, controls only where it counts something
 };
 
 /// Adds up what `run` wrote into `out`. Memory does not grow with the number of pictures: they are gathered into at

@@ -57,7 +57,9 @@ void write_metric(std::ostream& page, const Table& table, const MetricSummary& m
   page << "<section><h2 id=\"" << escaped(metric.name) << "\">" << escaped(metric.name) << "</h2><p>"
        << escaped(metric.explains) << "; " << (metric.higher_is_better ? "higher" : "lower") << " is better. "
        << escaped(metric.formula) << " (" << escaped(metric.source) << ")</p>";
-  if (const auto said = verdict(metric); !said.empty()) page << "<p class=\"warn\">" << escaped(said) << "</p>";
+  if (const auto said = verdict(metric); !said.empty()) {
+    page << "<p class=\"" << (*metric.tells_from_random ? "soft" : "warn") << "\">" << escaped(said) << "</p>";
+  }
   page << "<div class=\"scroll\"><table class=\"sortable\"><caption class=\"soft\">" << escaped(metric.name)
        << "; controls in italics</caption><thead><tr>" << sortable("map") << sortable("value")
        << "<th scope=\"col\">± 2 standard errors</th>" << sortable("from the best") << sortable("above random")
@@ -77,7 +79,18 @@ void write_metric(std::ostream& page, const Table& table, const MetricSummary& m
 constexpr std::array kColours = {"#2b6cb0", "#c05621", "#2f855a", "#b83280", "#6b46c1", "#b7791f",
                                  "#2c7a7b", "#9b2c2c", "#4a5568", "#d53f8c", "#3182ce", "#718096"};
 
-/// The curves of one name, methods only: controls would hide them.
+/// How a curve is drawn: a method's in the next colour, the two controls each in its own grey and dashes.
+struct Stroke {
+  std::string colour;
+  std::string dashes;
+};
+
+Stroke stroke_of(const DrawnCurve& curve, size_t number) {
+  if (!curve.control) return {kColours[number % kColours.size()], "none"};
+  return curve.method == "random" ? Stroke{"#9aa4b0", "4 3"} : Stroke{"#5a6472", "1 3"};
+}
+
+/// The curves of one name; of the controls two, since all of them would hide the methods'.
 void write_curves(std::ostream& page, const Table& table, const std::string& name) {
   constexpr double kWidth = 480;
   constexpr double kHeight = 260;
@@ -110,8 +123,8 @@ void write_curves(std::ostream& page, const Table& table, const std::string& nam
        << up(most_y) << "\"/><text x=\"" << across(most_x) << "\" y=\"" << kHeight - 12 << "\" text-anchor=\"end\">"
        << decimals(most_x, 2) << "</text><text x=\"4\" y=\"14\">" << decimals(most_y, 2) << "</text>";
   for (size_t i = 0; i < drawn.size(); ++i) {
-    page << "<polyline stroke=\"" << (drawn[i]->control ? "#9aa4b0" : kColours[i % kColours.size()]) << "\""
-         << (drawn[i]->control ? " stroke-dasharray=\"4 3\"" : "") << " points=\"";
+    const Stroke stroke = stroke_of(*drawn[i], i);
+    page << "<polyline stroke=\"" << stroke.colour << "\" stroke-dasharray=\"" << stroke.dashes << "\" points=\"";
     for (size_t k = 0; k < drawn[i]->curve.x.size(); ++k) {
       page << across(drawn[i]->curve.x[k]) << ',' << up(drawn[i]->curve.y[k]) << ' ';
     }
@@ -119,8 +132,8 @@ void write_curves(std::ostream& page, const Table& table, const std::string& nam
   }
   page << "</svg><p class=\"soft\">";
   for (size_t i = 0; i < drawn.size(); ++i) {
-    page << "<span style=\"color:" << (drawn[i]->control ? "#9aa4b0" : kColours[i % kColours.size()])
-         << "\">&#9632;</span> " << escaped(drawn[i]->method) << (i + 1 < drawn.size() ? " &nbsp; " : "");
+    page << "<span style=\"color:" << stroke_of(*drawn[i], i).colour << "\">&#9632;</span> "
+         << escaped(drawn[i]->method) << (i + 1 < drawn.size() ? " &nbsp; " : "");
   }
   page << "</p>";
 }
