@@ -50,7 +50,7 @@ class Coco : public DataSet {
     }
   }
 
-  Knows knows() const override { return {.labels = true, .masks = true}; }
+  Knows knows() const override { return {.labels = annotated(), .masks = annotated()}; }
   const std::vector<std::string>& classes() const override { return classes_.all(); }
   std::optional<int64_t> size() const override { return static_cast<int64_t>(index_.pictures.size()); }
 
@@ -67,6 +67,7 @@ class Coco : public DataSet {
   }
 
  private:
+  bool annotated() const { return !index_.annotations.empty(); }
   std::string where() const { return "annotations '" + json_file_.string() + "'"; }
 
   json entry(ByteRange place) {

@@ -16,6 +16,9 @@ void FileWalk::enter(const std::filesystem::path& folder) {
   if (levels_.size() == kMaxDepth) {
     throw InputError("folder '" + folder.string() + "' is more than " + std::to_string(kMaxDepth) + " folders deep");
   }
+  std::error_code ignored;
+  const auto is_it = [&](const Level& level) { return std::filesystem::equivalent(level.path, folder, ignored); };
+  if (std::ranges::any_of(levels_, is_it)) return;  // a link that leads back
   Listing listing = list(folder);
   std::ranges::reverse(listing.folders);
   std::ranges::reverse(listing.files);

@@ -115,7 +115,9 @@ class OpenImages : public DataSet {
     const std::vector<std::string> fields = csv_fields(line);
     std::vector<std::string> picked;
     for (const size_t column : columns_) {
-      if (column >= fields.size()) throw InputError("a row has only " + std::to_string(fields.size()) + " fields");
+      if (column >= fields.size())
+        throw InputError("the row '" + io::one_line(std::string(line)) + "' has only " + std::to_string(fields.size()) +
+                         " fields");
       picked.push_back(fields[column]);
     }
     return picked;

@@ -25,7 +25,7 @@ fs::path path_in(const fs::path& folder, const std::string& name) {
 }
 
 bool has_picture_ending(const fs::path& file) {
-  constexpr std::array kEndings = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"};
+  constexpr std::array kEndings = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm"};
   return std::ranges::find(kEndings, io::lower_case(file.extension().string())) != kEndings.end();
 }
 

@@ -266,6 +266,12 @@ TEST_F(Coco, WhateverBytesAreChangedIsReadOrRefused) {
   }
 }
 
+TEST_F(Coco, WithoutAnnotationsKnowsNothing) {
+  EXPECT_TRUE(open()->knows().masks && open()->knows().labels);
+  all_["annotations"] = json::array();
+  EXPECT_FALSE(open()->knows().masks || open()->knows().labels);
+}
+
 TEST(DataSet, NamesTheLayoutsItKnows) {
   EXPECT_EQ(data_formats(),
             (std::vector<std::string>{"coco", "folders", "masks", "openimages", "funnybirds", "scenes"}));

@@ -105,7 +105,7 @@ TEST_F(OpenImages, ABrokenRowIsToldByItsPictureAndPassedOver) {
 TEST_F(OpenImages, RefusesWhatIsNotLaidOutSo) {
   const auto refused = [&](const std::string& rows) { return message_of<InputError>([&] { open(rows); }); };
   EXPECT_TRUE(contains(refused("../../../etc/x,0,0,/m/01,yes\n"), "the ImageId '../../../etc/x', which should be 16"));
-  EXPECT_TRUE(contains(refused("00000000000000aa,0\n"), "a row has only 2 fields"));
+  EXPECT_TRUE(contains(refused("00000000000000aa,0\n"), "the row '00000000000000aa,0' has only 2 fields"));
   EXPECT_TRUE(contains(refused("0000000000000bad,0,0,/m/01,yes\n"), "nothing to say of the pictures in"));
   EXPECT_TRUE(contains(refused(std::string(3 << 20, 'x')), "a line of more than"));
   const std::string row = "00000000000000aa,0,0,/m/01,yes\n";
