@@ -36,8 +36,8 @@ class Tape {
   Walk walk_;
 };
 
-/// What `run` gives, which records no gradients, as something that can be differentiated with respect to `input`: `back`
-/// takes a cotangent of the one to one of the other.
+/// What `run` gives, which records no gradients, as something that can be differentiated with respect to `input`:
+/// `back` takes a cotangent of the one to one of the other.
 at::Tensor with_back(const at::Tensor& input, const std::function<at::Tensor()>& run,
                      std::function<at::Tensor(const at::Tensor& cotangent)> back);
 
