@@ -106,7 +106,7 @@ std::vector<double> difference(const std::vector<double>& a, const std::vector<d
 }
 
 /// How likely a lead as large would be by chance, either way: the share of draws, of both signs the smaller and twice,
-/// in which it is on the other side of 0; where that is none, what a normal distribution of the draws' spread has there.
+/// in which it is on the other side of 0; where that is none, what a normal distribution of their spread has there.
 /// Never less than that as many pictures all point one way, as few pictures drawn again and again show no other.
 double chance_of(double lead, const std::vector<double>& leads, int64_t pictures) {
   double below = 0;
