@@ -30,6 +30,7 @@ struct Options {
   std::string model;
   std::string size;
   std::string dtype;
+  std::string device = "cpu";
   std::string methods = "legrad";
   int64_t batch = 1;
   int64_t targets = 1;
@@ -45,7 +46,7 @@ struct Options {
 /// What is explained: the first entries of the output, or random directions that it is compared with.
 legrad::Target target(const Options& options, const legrad::Structure& structure) {
   if (options.embeddings) {
-    return at::randn({options.targets, structure.output_width}).to(structure.dtype);
+    return at::randn({options.targets, structure.output_width}).to(structure.device, structure.dtype);
   }
   std::vector<int64_t> classes(options.targets);
   std::iota(classes.begin(), classes.end(), 0);
@@ -57,7 +58,7 @@ nlohmann::json compared(const nlohmann::json& now, const std::string& file) {
   nlohmann::json before;
   try {
     before = nlohmann::json::parse(std::ifstream(file));
-    for (const char* key : {"methods", "size", "batch", "targets", "threads", "dtype"}) {
+    for (const char* key : {"methods", "size", "batch", "targets", "threads", "dtype", "device"}) {
       const auto was = before.value(key, nlohmann::json(now.at(key)));  // an earlier version wrote fewer
       if (was != now.at(key)) {
         throw legrad::InputError("--against '" + file + "' is another case: its " + key + " is " + was.dump() +
@@ -74,9 +75,14 @@ nlohmann::json compared(const nlohmann::json& now, const std::string& file) {
   }
 }
 
-// The archive in the images' type. Numbers that count or index stay as they are.
+// An accelerator works on after it was told what to do; a number that is asked for comes when all before it is done.
+void wait_for(c10::Device device) {
+  if (!device.is_cpu()) at::zeros({1}, device).item();
+}
+
+// The archive in the images' type, where they are. Numbers that count or index stay as they are.
 torch::jit::Module load_for(const at::Tensor& images, const std::string& file) {
-  auto module = torch::jit::load(file);
+  auto module = torch::jit::load(file, images.device());
   module.eval();
   bool converted = false;
   const auto convert = [&](const at::Tensor& tensor) {
@@ -114,7 +120,12 @@ torch::jit::Module faster_of_original_and_frozen(const std::string& file, const 
     const int warm_up = std::min(runs - 1, 3);
     const int timed = std::min(runs, 4);
     times.reserve(warm_up + timed);
-    for (int i = 0; i < warm_up + timed; ++i) times.push_back(milliseconds([&] { module.forward({images}); }));
+    for (int i = 0; i < warm_up + timed; ++i) {
+      times.push_back(milliseconds([&] {
+        module.forward({images});
+        wait_for(images.device());
+      }));
+    }
     return median({times.begin() + warm_up, times.end()});
   };
   if (time(frozen) >= time(original)) return original;
@@ -126,6 +137,7 @@ nlohmann::json measure(const Options& options) {
   if (options.threads > 0) at::set_num_threads(options.threads);
   legrad::LoadOptions load;
   if (!options.size.empty()) load.input_size = legrad::apps::parse_size("--size", options.size);
+  load.device = legrad::apps::parse_device(options.device);
   if (!options.dtype.empty()) load.dtype = legrad::apps::parse_dtype(options.dtype);
   auto vit = legrad::Vit::load(options.model, load);
   if (options.rules == "vjp") vit = vit.by_rules(legrad::vjp_rules());
@@ -133,7 +145,7 @@ nlohmann::json measure(const Options& options) {
   const c10::InferenceMode inference;
   const auto images =
       at::rand({options.batch, structure.image->channels, structure.image->size.height, structure.image->size.width})
-          .to(structure.dtype);
+          .to(structure.device, structure.dtype);
 
   const auto wanted = target(options, structure);
   const auto known = legrad::built_in_methods();
@@ -141,7 +153,10 @@ nlohmann::json measure(const Options& options) {
   std::vector<legrad::Method> methods;
   methods.reserve(chosen.size());
   for (const auto& one : chosen) methods.push_back(one.method);
-  const auto run = [&](const std::vector<legrad::Method>& some) { legrad::explain(vit, images, wanted, some); };
+  const auto run = [&](const std::vector<legrad::Method>& some) {
+    legrad::explain(vit, images, wanted, some);
+    wait_for(structure.device);
+  };
   const auto explain = [&] { run(methods); };
 
   std::string plain_form;
@@ -154,7 +169,10 @@ nlohmann::json measure(const Options& options) {
   std::vector<double> explain_times;
   std::vector<std::vector<double>> alone_times(chosen.size() > 1 ? chosen.size() : 0);
   const auto round = [&] {
-    forward_times.push_back(milliseconds([&] { plain.forward({images}); }));
+    forward_times.push_back(milliseconds([&] {
+      plain.forward({images});
+      wait_for(structure.device);
+    }));
     explain_times.push_back(milliseconds([&] { explain(); }));
     for (size_t m = 0; m < alone_times.size(); ++m) {
       alone_times[m].push_back(milliseconds([&] { run({methods[m]}); }));
@@ -186,6 +204,7 @@ nlohmann::json measure(const Options& options) {
       {"embeddings", options.embeddings},
       {"rules", options.rules},
       {"dtype", legrad::apps::dtype_name(structure.dtype)},
+      {"device", structure.device.str()},
       {"threads", at::get_num_threads()},
       {"runs", forward_times.size()}};
   if (!alone_times.empty()) {
@@ -209,6 +228,9 @@ int main(int argc, char** argv) {
   app.add_option("--model", options.model, "TorchScript file")->required()->check(CLI::ExistingFile);
   app.add_option("--size", options.size, "Input size HxW [what the file says]");
   app.add_option("--dtype", options.dtype, "float32, bfloat16, float16 or float64, for both [what the file says]");
+  app.add_option("--device", options.device,
+                 "cpu, cuda, cuda:N or auto, for both; extra_mib is the host's memory wherever they run")
+      ->capture_default_str();
   app.add_option("--batch", options.batch, "Images in a call")->check(CLI::Range(1, 1024))->capture_default_str();
   app.add_option("--targets", options.targets, "Targets in a call")->check(CLI::Range(1, 1024))->capture_default_str();
   app.add_option(
