@@ -84,11 +84,11 @@ bool explains_by_legrad(const Explainer& explainer) {
   return std::ranges::find(explainer.methods(), "legrad", &ChosenMethod::name) != explainer.methods().end();
 }
 
-/// Whether a metric says something of a subject. One that explains other images says nothing of a control, which does
-/// not look at them.
-bool fits(const Metric& metric, bool control, const Maps& maps) {
+/// Whether a metric says something of a subject. One that explains other images says nothing of maps that do not look
+/// at them.
+bool fits(const Metric& metric, bool explains, const Maps& maps) {
   if (metric.needs.randomised) return static_cast<bool>(maps.randomised);
-  return !(control && metric.needs.maps && !metric.needs.parts);
+  return explains || !metric.needs.maps || metric.needs.parts;
 }
 
 /// Parts are those of classes, so the model's must be the data's, in their order.
@@ -277,10 +277,12 @@ Counted Evaluation::count(const Sample& sample, const at::Tensor& picture) const
   const Case seen = maker.make(sample, picture);
   Counted counted{sample.id, {}, {}};
   const auto maps = state_->all_maps(seen);
+  const size_t methods = state_->explainer.methods().size();
   for (size_t i = 0; i < maps.size(); ++i) {
     auto& of_subject = counted.counts.emplace_back();
+    const bool explains = i < methods || i >= methods + state_->controls.size();
     for (const Metric& metric : state_->chosen.metrics) {
-      const bool says = fits(metric, state_->subjects[i].control, maps[i]);
+      const bool says = fits(metric, explains, maps[i]);
       of_subject.push_back(says ? metric.measure(seen, maps[i]) : std::vector<double>{});
     }
   }

@@ -61,7 +61,7 @@ std::string settings_of(const Evaluation& evaluation, const DataSet& data,
                                {"interpolation", io::name_of(preprocessing.interpolation)},
                                {"crop", preprocessing.crop},
                                {"fill", preprocessing.fill}};
-  settings["dtype"] = c10::toString(structure.dtype);
+  settings["dtype"] = std::string(c10::getDtypeNames(structure.dtype).first);
   settings["weights_digest"] = bundle.vision.empty() ? "" : file_digest(bundle.vision);
   settings["classes_digest"] = classes_digest(evaluation, data);
   return settings.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);

@@ -128,6 +128,18 @@ std::string table_markdown(const Table& table) {
       text << "| " << l << " | " << with_error(table.layers->share[l], table.layers->share_error[l]) << " | "
            << decimals(table.layers->prefix_share[l]) << " |\n";
     }
+    if (!table.layers->classes.empty()) {
+      text << "\nBy class, shares by block:\n\n| class | pictures |";
+      for (size_t l = 0; l < table.layers->share.size(); ++l) text << ' ' << l << " |";
+      text << "\n|---|---|";
+      for (size_t l = 0; l < table.layers->share.size(); ++l) text << "---|";
+      text << '\n';
+      for (const auto& of_class : table.layers->classes) {
+        text << "| " << markdown_cell(of_class.name) << " | " << of_class.pictures << " |";
+        for (const double share : of_class.share) text << ' ' << decimals(share, 3) << " |";
+        text << '\n';
+      }
+    }
   }
   text << "\n## Settings\n\n```json\n" << Json::parse(table.settings).dump(2) << "\n```\n";
   if (table.left_out.empty()) return text.str();

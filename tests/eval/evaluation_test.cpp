@@ -51,7 +51,9 @@ TEST(Evaluation, GivesControlsARowOnlyWhereAMetricSaysSomethingOfThem) {
       test::evaluated(folder.path(), {.metrics = "max_sensitivity,mprt", .controls = "random,shuffled"}, {.limit = 1});
   std::vector<std::string> rows;
   for (const Row& row : table.rows) rows.push_back(row.metric + " of " + row.method);
-  EXPECT_EQ(rows, (std::vector<std::string>{"max_sensitivity of legrad", "max_sensitivity of rollout", "mprt of legrad",
+  EXPECT_EQ(rows, (std::vector<std::string>{"max_sensitivity of legrad", "max_sensitivity of rollout",
+                                            "max_sensitivity of legrad on shuffled weights",
+                                            "max_sensitivity of rollout on shuffled weights", "mprt of legrad",
                                             "mprt of rollout", "mprt of random"}));
   EXPECT_FALSE(table.metrics[0].tells_from_random.has_value());
 }

@@ -60,7 +60,7 @@ Examples:
 
   ImageNet-style folders, with what the model calls each of them:
     legrad evaluate --model my-vit --data imagenet/val --format folders --label-map names.json \
-      --metrics perturbation --limit 1000 --out results
+      --metrics perturbation --out results
 
   A CLIP, asked for the data's classes in words:
     legrad evaluate --model my-clip --data voc --format masks --template "a photo of a {}" --out results

@@ -47,8 +47,8 @@ std::string bar(const Row& row, const Scale& scale) {
   return svg + "</svg>";
 }
 
-std::string sortable(const char* heading) {
-  return "<th scope=\"col\"><button type=\"button\">" + std::string(heading) + "</button></th>";
+std::string sortable(const std::string& heading) {
+  return "<th scope=\"col\"><button type=\"button\">" + heading + "</button></th>";
 }
 
 void write_metric(std::ostream& page, const Table& table, const MetricSummary& metric) {
@@ -138,6 +138,21 @@ void write_curves(std::ostream& page, const Table& table, const std::string& nam
   page << "</p>";
 }
 
+void write_layers_of_classes(std::ostream& page, const LayerTable& layers) {
+  page << "<details><summary>By class</summary><div class=\"scroll\"><table class=\"sortable\"><caption class=\"soft\">"
+          "Shares of the positive gradient by block</caption><thead><tr>"
+       << sortable("class") << sortable("pictures");
+  for (size_t l = 0; l < layers.share.size(); ++l) page << sortable(std::to_string(l));
+  page << "</tr></thead><tbody>";
+  for (const LayerTable::OfClass& of_class : layers.classes) {
+    page << "<tr><th scope=\"row\">" << escaped(of_class.name) << "</th><td class=\"number\">" << of_class.pictures
+         << "</td>";
+    for (const double share : of_class.share) page << "<td class=\"number\">" << decimals(share, 3) << "</td>";
+    page << "</tr>";
+  }
+  page << "</tbody></table></div></details>";
+}
+
 void write_layers(std::ostream& page, const LayerTable& layers) {
   std::vector<Row> rows;
   for (size_t l = 0; l < layers.share.size(); ++l) {
@@ -156,7 +171,9 @@ void write_layers(std::ostream& page, const LayerTable& layers) {
          << with_error(rows[l].value, rows[l].error) << "</td><td>" << bar(rows[l], scale)
          << "</td><td class=\"number\">" << decimals(layers.prefix_share[l]) << "</td></tr>";
   }
-  page << "</tbody></table></div></section>\n";
+  page << "</tbody></table></div>";
+  if (!layers.classes.empty()) write_layers_of_classes(page, layers);
+  page << "</section>\n";
 }
 
 std::string image_of_heat(const at::Tensor& heat) {
@@ -236,6 +253,8 @@ std::string report_html(const Table& table, const std::vector<GalleryPicture>& p
   for (const MetricSummary& metric : table.metrics) {
     page << "<li><a href=\"#" << escaped(metric.name) << "\">" << escaped(metric.name) << "</a></li>";
   }
+  if (!table.curves.empty()) page << "<li><a href=\"#curves\">curves</a></li>";
+  if (table.layers) page << "<li><a href=\"#layers\">blocks</a></li>";
   if (!pictures.empty()) page << "<li><a href=\"#gallery\">pictures</a></li>";
   page << "<li><a href=\"#settings\">settings</a></li></ul></nav></header>\n<main>";
   for (const MetricSummary& metric : table.metrics) write_metric(page, table, metric);
