@@ -60,7 +60,7 @@ std::string readout(const Structure& structure) {
 }
 
 std::string quantised(const Quantised& found) {
-  const auto layers = c10::str(found.layers, " linear layers of int8 weights, explained dequantised");
+  auto layers = c10::str(found.layers, " linear layers of int8 weights, explained dequantised");
   if (!found.difference) return layers;
   return c10::str(layers, "; the file's own output differs by ", *found.difference, " of the largest number");
 }

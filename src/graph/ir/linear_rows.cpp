@@ -22,7 +22,7 @@ at::Tensor LinearRows::give(const Instruction* layer, const at::Tensor& input, c
   sizes.back() = weight.size(0);
   std::vector<int64_t> repeats = {1, 1, 1};
   repeats[images] = times;
-  const auto known = times == 1 ? values : values.repeat(repeats);
+  auto known = times == 1 ? values : values.repeat(repeats);
   if (known.sizes() != at::IntArrayRef(sizes)) return {};
   return with_back(
       input, [&known] { return known; },

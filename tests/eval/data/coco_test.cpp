@@ -63,7 +63,7 @@ class Coco : public ::testing::Test {
 
 /// Which columns of a mask [4, 3] are in it.
 at::Tensor columns(const std::vector<int64_t>& which) {
-  const at::Tensor mask = at::zeros({4, 3}, at::kBool);
+  at::Tensor mask = at::zeros({4, 3}, at::kBool);
   for (const int64_t column : which) mask.select(1, column).fill_(true);
   return mask;
 }
@@ -150,7 +150,7 @@ TEST_F(Coco, TellsABrokenAnnotationByItsIdAndGoesOn) {
     all_ = good;
     change(all_["annotations"][annotation]);
     const auto data = open();
-    const std::string message = message_of<InputError>([&] { all_of(*data); });
+    std::string message = message_of<InputError>([&] { all_of(*data); });
     EXPECT_TRUE(contains(message, "instances.json"));
     EXPECT_EQ(all_of(*data).size(), annotation == 1 ? 2U : 1U) << "what is behind the broken one";
     return message;
@@ -176,7 +176,7 @@ TEST_F(Coco, TellsABrokenPictureAndGoesOn) {
     all_ = good;
     all_["images"][0][field] = value;
     const auto data = open();
-    const std::string message = message_of<InputError>([&] { data->next(); });
+    std::string message = message_of<InputError>([&] { data->next(); });
     EXPECT_TRUE(contains(message, "instances.json', picture 10: "));
     EXPECT_EQ(all_of(*data).size(), 2U);
     return message;
@@ -199,7 +199,7 @@ TEST_F(Coco, RefusesAFileWhoseIdsDoNotFitTogether) {
   const auto changed = [&](const std::function<void(json&)>& change) {
     all_ = good;
     change(all_);
-    const std::string message = refusal();
+    std::string message = refusal();
     EXPECT_TRUE(contains(message, "instances.json"));
     return message;
   };

@@ -45,6 +45,7 @@ class OpenImages : public ::testing::Test {
 
 std::vector<std::pair<double, double>> places(const std::vector<Point>& points) {
   std::vector<std::pair<double, double>> all;
+  all.reserve(points.size());
   for (const Point& point : points) all.emplace_back(point.x, point.y);
   return all;
 }
