@@ -12,7 +12,7 @@ execute_process(
   COMMAND ${BROWSER} --headless --no-sandbox --disable-gpu --user-data-dir=${SCRATCH}/profile --enable-logging=stderr
     --virtual-time-budget=3000 --dump-dom file://${SCRATCH}/out/report.html
   OUTPUT_VARIABLE page ERROR_VARIABLE log COMMAND_ERROR_IS_FATAL ANY)
-if(NOT page MATCHES "<html[^>]*data-ready=\"3\"")
+if(NOT page MATCHES "<html[^>]*data-ready=\"4\"")
   message(FATAL_ERROR "the page's script did not run to its end")
 endif()
 if(log MATCHES "CONSOLE[^\n]*")
