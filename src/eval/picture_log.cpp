@@ -66,6 +66,20 @@ Counted from_json(const json& line) {
 
 std::string dumped(const json& line) { return line.dump(-1, ' ', false, json::error_handler_t::replace); }
 
+/// Which of the settings do, in brackets.
+std::string which_differ(const std::string& one, const std::string& other) {
+  const json a = json::parse(one, nullptr, /*allow_exceptions=*/false);
+  const json b = json::parse(other);
+  if (!a.is_object()) return "";
+  json both = a;
+  both.update(b);
+  std::string names;
+  for (const auto& [name, value] : both.items()) {
+    if (a.value(name, json()) != b.value(name, json())) names += (names.empty() ? "" : ", ") + name;
+  }
+  return " (" + names + ")";
+}
+
 }  // namespace
 
 PictureLog::PictureLog(const std::filesystem::path& file, const std::string& settings, bool resume) : file_(file) {
@@ -97,8 +111,8 @@ void PictureLog::go_on(const std::string& settings) {
   int64_t lines = 0;
   for (std::string line; std::getline(old, line) && !old.eof(); ++lines) {
     if (lines == 0 && line != settings) {
-      throw InputError("'" + file_.string() +
-                       "' was made with other settings; give another folder, or the same options");
+      throw InputError("'" + file_.string() + "' was made with other settings" + which_differ(line, settings) +
+                       "; give another folder, or the same options");
     }
     whole += line.size() + 1;
   }

@@ -45,7 +45,7 @@ TEST(Run, OverwritesNothingAndMixesNothing) {
   EvaluationOptions other = kOptions;
   other.seed = 6;
   const auto said = message_of<InputError>([&] { test::evaluated(folder.path(), other, {.resume = true}); });
-  EXPECT_TRUE(contains(said, "other settings"));
+  EXPECT_TRUE(contains(said, "other settings (seed)"));
 
   Bundle brighter = test::emoji_vit().bundle();
   brighter.preprocessing.mean = {0, 0, 0};
@@ -55,9 +55,9 @@ TEST(Run, OverwritesNothingAndMixesNothing) {
   const auto go_on = [&](const RunOptions& options) {
     return message_of<InputError>([&] { run(evaluation, *test::scenes(), options); });
   };
-  EXPECT_TRUE(contains(go_on({.out = folder.path(), .resume = true}), "other settings"));
+  EXPECT_TRUE(contains(go_on({.out = folder.path(), .resume = true}), "other settings (preprocessing)"));
   const auto template_changed = RunOptions{.out = folder.path(), .resume = true, .told = {{"templates", "a {}"}}};
-  EXPECT_TRUE(contains(go_on(template_changed), "other settings"));
+  EXPECT_TRUE(contains(go_on(template_changed), "other settings (preprocessing, templates)"));
 }
 
 TEST(Run, IsTheOnlyOneThatWritesItsFolder) {
