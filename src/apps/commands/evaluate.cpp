@@ -170,7 +170,7 @@ void evaluate(EvaluateOptions options) {
     Ready ready = make_ready(options, *data);
     options.evaluation.words = std::move(ready.words);
     evaluation = std::make_unique<eval::Evaluation>(std::move(ready.explainer), *data, options.evaluation);
-    fs::create_directories(out, error);
+    const bool made = fs::create_directories(out, error);
     if (error) throw InputError("cannot make the folder --out '" + options.out + "': " + error.message());
     options.run.out = out;
     options.run.told = told(options);
@@ -179,7 +179,7 @@ void evaluate(EvaluateOptions options) {
     table = eval::tabulate(*evaluation, out);
     if (table.pictures == 0) {
       fs::remove(out / "pictures.jsonl", error);  // it would stand in the way of a run that can measure some
-      fs::remove(out, error);                     // where there is nothing else in it
+      if (made) fs::remove(out, error);
       throw InputError("no picture could be measured" + (table.left_out.empty()
                                                              ? std::string("; the data has none")
                                                              : ", the first as " + table.left_out.front().second));
