@@ -93,7 +93,7 @@ bool fits(const Metric& metric, bool explains, const Maps& maps) {
 
 /// Parts are those of classes, so the model's must be the data's, in their order.
 void expect_same_classes(const Classes& classes, const std::vector<std::string>& of_data) {
-  bool same = classes.count() >= static_cast<int64_t>(of_data.size());
+  bool same = classes.count() == static_cast<int64_t>(of_data.size());
   for (size_t i = 0; i < of_data.size(); ++i) same = same && classes.find(of_data[i]) == static_cast<int64_t>(i);
   if (same) return;
   throw InputError("co12: the model's " + std::to_string(classes.count()) + " classes must be the data's " +

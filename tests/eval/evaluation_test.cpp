@@ -126,6 +126,12 @@ TEST(Evaluation, RefusesWhatCannotBeMeasuredBeforeAnythingRuns) {
   EXPECT_TRUE(contains(refused({.controls = "oracle"}), "'oracle' is no control"));
 }
 
+TEST(Evaluation, RefusesPartsOfClassesThatAreNotTheModels) {
+  const auto data = open_data_set(LEGRAD_TEST_DATA "/eval/funny_parts", "funnybirds");
+  const auto said = message_of<InputError>([&] { Evaluation(emoji_vit(), *data, {.metrics = "co12"}); });
+  EXPECT_TRUE(contains(said, "60 classes must be the data's"));
+}
+
 TEST(Evaluation, AsksForTheBestWordsOfTheDataOfAModelThatIsAskedInWords) {
   const Explainer clip = Explainer::load(LEGRAD_MODELS "/emoji-clip", {.methods = "legrad"});
   const auto data = scenes();
