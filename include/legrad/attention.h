@@ -28,6 +28,9 @@ struct Attention {
   /// The same rows of ∂s/∂A, which is ⟨∂s/∂O_{h,i}, V_{h,j}⟩, from the rows' gradient ∂s/∂O [..., B, h, count, e_v].
   at::Tensor gradient_rows(const at::Tensor& context_gradient) const;
 
+  /// That of one image and one head, B = h = 1.
+  Attention of(int64_t image, int64_t head) const;
+
   /// How many rows of an [B, h, rows, N] chunk keep within a few megabytes; at least 1.
   int64_t rows_per_chunk() const;
 };

@@ -43,12 +43,18 @@ class RolloutRun : public MethodRun, public BackwardWatcher {
       });
       return;
     }
-    if (!row_.defined()) row_ = readout_row(*structure_, attention);
-    row_ = row_times(row_, attention, [&](int64_t first, int64_t count) {
-      auto rows = fused_rows(attention, first, count);
-      rows.diagonal(first, 1, 2).add_(1);
-      return over_sums(rows);
-    });
+    const auto rows = [&](int64_t first, int64_t count) {
+      auto fused = fused_rows(attention, first, count);
+      fused.diagonal(first, 1, 2).add_(1);
+      return over_sums(fused);
+    };
+    if (!row_.defined()) {
+      row_ = readout_row_of(*structure_, attention, rows);
+    } else if (head_fusion_ == HeadFusion::kMean && discard_ratio_ == 0) {
+      row_ = (row_ + row_times_mean_map(row_, attention)) / 2;  // the rows of a softmax add up to 1
+    } else {
+      row_ = row_times(row_, attention, rows);
+    }
   }
 
   at::Tensor maps() const override { return in_maps_dtype(on_patch_grid(row_.unsqueeze(1), *structure_), *structure_); }

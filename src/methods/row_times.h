@@ -30,6 +30,10 @@ at::Tensor row_times(const at::Tensor& row, const Attention& attention, const Ro
   return row_times(row, attention, rows, 0, attention.queries());
 }
 
+/// row · mean_h A_h of an attention's own maps, [B, N] in double from a row [B, M] in double. The maps' numbers are
+/// multiplied as they are, in float32 as a rule.
+at::Tensor row_times_mean_map(const at::Tensor& row, const Attention& attention);
+
 /// The rows of the explained attention that the output is computed from: the readout rows of a block's, the queries
 /// read of a pooler's.
 inline const std::vector<int64_t>& rows_read(const Structure& structure) {

@@ -37,6 +37,12 @@ at::Tensor Attention::gradient_rows(const at::Tensor& context_gradient) const {
   return of_targets.unflatten(0, context_gradient.sizes().slice(0, context_gradient.dim() - 4));
 }
 
+Attention Attention::of(int64_t image, int64_t head) const {
+  const auto part = [&](const at::Tensor& all) { return all.narrow(0, image, 1).narrow(1, head, 1); };
+  const auto of_mask = mask.defined() ? part(mask.expand({batch(), heads(), mask.size(-2), mask.size(-1)})) : mask;
+  return {part(query), part(key), part(value), of_mask, scale};
+}
+
 int64_t Attention::rows_per_chunk() const { return graph::rows_at_once(query, batch() * heads() * tokens()); }
 
 }  // namespace legrad
