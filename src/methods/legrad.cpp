@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "methods/for_each_chunk.h"
+#include "methods/for_each_map.h"
 #include "methods/gradient_rules.h"
 #include "model/grad_scope.h"
 
@@ -100,17 +101,34 @@ class LegradRun : public MethodRun, public ForwardWatcher {
   }
 
  private:
-  // 1/(h·M) Σ_{h,i} relu(∂s/∂A_{h,i,j}), [T, B, N], in chunks of rows.
+  // 1/(h·M) Σ_{h,i} relu(∂s/∂A_{h,i,j}), [T, B, N].
   at::Tensor sensitivity(const ScoreGradient& gradient) const {
     const auto& attention = *gradient.attention;
     const auto& context = gradient.context_gradient;
-    const int64_t step = std::max<int64_t>(1, attention.rows_per_chunk() / context.size(0));
+    const auto maps = static_cast<double>(attention.heads() * attention.queries());
+    constexpr int64_t kManyRows = 32;
+    if (!context.is_cpu() || context.size(3) < kManyRows) {
+      return over_rows(attention, context, attention.rows_per_chunk()) / maps;
+    }
+    const auto targets = context.size(0);
+    auto sums = at::empty({targets, attention.batch(), attention.heads(), attention.tokens()}, context.options());
+    for_each_map(attention, [&](int64_t image, int64_t head) {
+      const auto map = attention.of(image, head);
+      const auto of_map = context.narrow(1, image, 1).narrow(2, head, 1);
+      sums.select(1, image).select(1, head).copy_(over_rows(map, of_map, rows_in_cache(map)).squeeze(1));
+    });
+    return sums.sum(2) / maps;
+  }
+
+  // Σ_{h,i} relu(∂s/∂A_{h,i,j}), [T, B, N], so many rows at a time.
+  at::Tensor over_rows(const Attention& attention, const at::Tensor& context, int64_t at_once) const {
+    const int64_t step = std::max<int64_t>(1, at_once / context.size(0));
     at::Tensor sum;
     for_each_chunk(0, context.size(3), step, [&](int64_t first, int64_t count) {
       const auto added = rectified(attention.gradient_rows(context.narrow(3, first, count))).sum({2, 3});
       sum = sum.defined() ? sum + added : added;
     });
-    return sum / static_cast<double>(attention.heads() * attention.queries());
+    return sum;
   }
 
   static at::Tensor prefix_share(const at::Tensor& of_tokens, const at::Tensor& of_patches) {

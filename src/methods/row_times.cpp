@@ -1,17 +1,11 @@
 #include "methods/row_times.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 
-#include <algorithm>
-
-#include "model/grad_scope.h"
+#include "methods/for_each_map.h"
 
 namespace legrad {
 namespace {
-
-// On a CPU a chunk of one head's map that stays in a core's own cache.
-constexpr int64_t kNumbersAtOnce = 1 << 17;
 
 // row · A_h of all heads, [B, h, N], from a row [B, M].
 at::Tensor row_times_maps(const at::Tensor& row, const Attention& attention, int64_t step) {
@@ -28,16 +22,10 @@ at::Tensor row_times_maps(const at::Tensor& row, const Attention& attention, int
 
 at::Tensor row_times_mean_map(const at::Tensor& row, const Attention& attention) {
   if (!row.is_cpu()) return row_times_maps(row, attention, attention.rows_per_chunk()).mean(1);
-  const int64_t heads = attention.heads();
-  const int64_t step = std::clamp<int64_t>(kNumbersAtOnce / attention.tokens(), 1, attention.queries());
-  auto products = at::empty({attention.batch(), heads, attention.tokens()}, row.options());
-  at::parallel_for(0, attention.batch() * heads, 1, [&](int64_t begin, int64_t end) {
-    const model::GradScope scope(false);  // a thread has modes of its own
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t image = i / heads, head = i % heads;
-      const auto product = row_times_maps(row.narrow(0, image, 1), attention.of(image, head), step);
-      products[image][head].copy_(product.flatten());
-    }
+  auto products = at::empty({attention.batch(), attention.heads(), attention.tokens()}, row.options());
+  for_each_map(attention, [&](int64_t image, int64_t head) {
+    const auto map = attention.of(image, head);
+    products[image][head].copy_(row_times_maps(row.narrow(0, image, 1), map, rows_in_cache(map)).flatten());
   });
   return products.mean(1);
 }
