@@ -10,10 +10,12 @@
 
 namespace legrad {
 
-/// Rows of one head's map that a core's own cache has room for; at least 1.
+/// Rows of one head's map that a core's own cache has room for, but so many at least that a product with K is more than
+/// the laying out of K.
 inline int64_t rows_in_cache(const Attention& attention) {
   constexpr int64_t kNumbers = 1 << 17;
-  return std::clamp<int64_t>(kNumbers / attention.tokens(), 1, attention.queries());
+  constexpr int64_t kLeast = 64;
+  return std::min(std::max(kNumbers / attention.tokens(), kLeast), attention.queries());
 }
 
 /// Calls `use(image, head)` for every map [M, N] of an attention on a CPU, each on one core whatever the number of
