@@ -8,6 +8,7 @@
 
 #include <utility>
 
+#include "graph/ir/in_place.h"
 #include "graph/ir/light_back.h"
 #include "graph/ir/linear.h"
 #include "graph/ir/recording.h"
@@ -146,7 +147,7 @@ Program::Program(std::shared_ptr<Graph> graph, std::string name) : graph_(std::m
       registers_[reserve(node->output())] = torch::jit::toIValue(node->output()).value();
       continue;
     }
-    Instruction instruction{node->kind(), node, make_step(node), {}, {}, {}};
+    Instruction instruction{node->kind(), node, in_place(node, make_step(node)), {}, {}, {}};
     for (const Value* input : node->inputs()) {
       const int at = place.at(input);
       if (input->node()->kind() != prim::Constant) last[at] = {instructions.size(), instruction.inputs.size()};

@@ -119,6 +119,89 @@ TEST(Tape, RecordsUnderInferenceModeToo) {
   EXPECT_TRUE(close(product().record({x, w}, {0}).pull({to_y, {}})[0], at::matmul(to_y, w.t())));
 }
 
+// What is written over must be nobody's any more: neither an input, nor a value or a view that is read later, nor a
+// constant. All values are printed out, so each is compared with a run that keeps every value and writes over none.
+TEST(InPlace, ChangesNothingThatIsStillRead) {
+  const graph::Program program(parsed(R"(
+graph(%x : Tensor, %w : Tensor, %row : Tensor):
+  %one : int = prim::Constant[value=1]()
+  %two : int = prim::Constant[value=2]()
+  %zero : int = prim::Constant[value=0]()
+  %none : str = prim::Constant[value="none"]()
+  %a : Tensor = aten::matmul(%x, %w)
+  %turned : Tensor = aten::transpose(%a, %zero, %one)
+  %g : Tensor = aten::gelu(%a, %none)
+  %h : Tensor = aten::add(%g, %x, %two)
+  %twice : Tensor = aten::mul(%h, %h)
+  %s : Tensor = aten::sigmoid(%twice)
+  %t : Tensor = aten::silu(%s)
+  %u : Tensor = aten::mul(%row, %t)
+  %v : Tensor = aten::add(%x, %u, %two)
+  %late : Tensor = aten::add(%turned, %v, %one)
+  %y : Tensor = aten::add(%late, %x, %one)
+  return (%y, %h))"),
+                               "elementwise");
+  const auto x = noise({4, 4}), w = noise({4, 4}), row = noise({4});
+  const std::vector<at::Tensor> given = {x, w, row};
+  std::vector<at::Tensor> before;
+  for (const auto& input : given) before.push_back(input.clone());
+  for (const bool inference : {false, true}) {  // in which a view does not know what it is of
+    const c10::InferenceMode mode(inference);
+    const at::AutoGradMode off(false);
+    const auto kept = program.run_whole(given).outputs;
+    for (int time = 0; time < 2; ++time) {
+      const auto outputs = program(given);
+      for (size_t i = 0; i < kept.size(); ++i) EXPECT_TRUE(at::equal(outputs[i], kept[i])) << i;
+      for (size_t i = 0; i < given.size(); ++i) EXPECT_TRUE(at::equal(given[i], before[i])) << i;
+    }
+  }
+
+  const at::AutoGradMode on(true);
+  const auto leaf = x.clone().requires_grad_(), other = x.clone().requires_grad_();
+  const auto back = noise({4, 4});
+  const auto pull = [&](const at::Tensor& of, const at::Tensor& to) { return graph::Tape({of}, {to}).pull({back})[0]; };
+  EXPECT_TRUE(
+      close(pull(program({leaf, w, row})[0], leaf), pull(program.run_whole({other, w, row}).outputs[0], other)));
+}
+
+// The result is as large, of the type and laid out as without, whichever operand it could take the place of.
+TEST(InPlace, GivesTheShapeTypeAndLayoutOfTheResult) {
+  const graph::Program sum(parsed(R"(
+graph(%x : Tensor, %y : Tensor):
+  %one : int = prim::Constant[value=1]()
+  %a : Tensor = aten::neg(%x)
+  %b : Tensor = aten::neg(%y)
+  %c : Tensor = aten::add(%a, %b, %one)
+  %d : Tensor = aten::neg(%y)
+  %e : Tensor = aten::mul(%x, %d)
+  return (%c, %e))"),
+                           "sum");
+  const at::AutoGradMode off(false);
+  const auto square = noise({3, 3}), one = noise({1, 3}), column = noise({3, 1}), batch = noise({2, 3, 3});
+  const std::vector<std::pair<at::Tensor, at::Tensor>> cases = {{square, one},
+                                                                {one, square},
+                                                                {column, one},
+                                                                {square, square.t()},
+                                                                {square.t(), square},
+                                                                {square, batch},
+                                                                {batch, square},
+                                                                {square.to(at::kFloat), square},
+                                                                {square, square.to(at::kFloat)},
+                                                                {one.expand({3, 3}), square},
+                                                                {square, noise({3})},
+                                                                {square.t(), noise({3})},
+                                                                {noise({3}), square}};
+  for (const auto& [x, y] : cases) {
+    const auto found = sum({x, y});
+    const std::vector<at::Tensor> expected = {x.neg() + y.neg(), x * y.neg()};
+    for (size_t i = 0; i < expected.size(); ++i) {
+      EXPECT_TRUE(at::equal(found[i], expected[i]));
+      EXPECT_EQ(found[i].strides(), expected[i].strides());
+      EXPECT_EQ(found[i].scalar_type(), expected[i].scalar_type());
+    }
+  }
+}
+
 TEST(Tape, InputsStayAsTheyAre) {
   const auto x = noise({2, 3}), w = noise({3, 4});
   product().record({x, w}, {0});
