@@ -60,15 +60,17 @@ TEST_F(LinearTest, OfAFewRowsOnAllCores) {
   const int before = at::get_num_threads();
   for (const int threads : {1, 2}) {
     at::set_num_threads(threads);
-    const auto x = noise({2, 3, 6}).requires_grad_();
-    const auto output = graph::linear(x, first_, bias_);
-    const auto back = noise({2, 3, 12});
-    EXPECT_TRUE(close(output, x.matmul(first_.t()) + bias_));
-    EXPECT_TRUE(close(gradient_of(output, x, back), back.matmul(first_)));
-    const auto by_weight = [&](const at::Tensor& cotangent) { return graph::linear_back(cotangent, first_); };
-    const auto known = graph::with_back(
-        x, [&] { return output.detach(); }, by_weight);
-    EXPECT_TRUE(close(gradient_of(known, x, back), back.matmul(first_)));
+    for (const int64_t rows : {1, 3, 20}) {
+      const auto x = noise({2, rows, 6}).requires_grad_();
+      const auto output = graph::linear(x, first_, bias_);
+      const auto back = noise({2, rows, 12});
+      EXPECT_TRUE(close(output, x.matmul(first_.t()) + bias_));
+      EXPECT_TRUE(close(gradient_of(output, x, back), back.matmul(first_)));
+      const auto by_weight = [&](const at::Tensor& cotangent) { return graph::linear_back(cotangent, first_); };
+      const auto known = graph::with_back(
+          x, [&] { return output.detach(); }, by_weight);
+      EXPECT_TRUE(close(gradient_of(known, x, back), back.matmul(first_)));
+    }
   }
   at::set_num_threads(before);
 }
