@@ -1,5 +1,6 @@
 #include "model/load.h"
 
+#include <c10/core/impl/alloc_cpu.h>
 #include <legrad/error.h>
 
 #include <map>
@@ -147,10 +148,16 @@ class SizeFinder {
   graph::InputHint hint_;
 };
 
+// glibc gives freed memory back to the system, and layers then get theirs from it again page by page: of a batch of 8 a
+// tenth of the time. It keeps twice as much as the largest block under 32 MiB that ever came back, so one goes and comes
+// back here, untouched. What a program sets (mallopt, GLIBC_TUNABLES) stands.
+void let_heap_keep() { c10::free_cpu(c10::alloc_cpu((32U << 20U) - (1U << 14U))); }
+
 }  // namespace
 
 std::shared_ptr<const Network> load_network(const std::filesystem::path& file, const LoadOptions& options) {
   const GradScope scope(false);
+  let_heap_keep();
   auto source = graph::open_source(file);
   graph::check_has_attention(source);
   if (options.shuffled_weights) {
