@@ -148,9 +148,9 @@ class SizeFinder {
   graph::InputHint hint_;
 };
 
-// glibc gives freed memory back to the system, and layers then get theirs from it again page by page: of a batch of 8 a
-// tenth of the time. It keeps twice as much as the largest block under 32 MiB that ever came back, so one goes and comes
-// back here, untouched. What a program sets (mallopt, GLIBC_TUNABLES) stands.
+// glibc gives freed memory back to the system, and layers then get theirs from it again page by page: for a batch of 8
+// that is 7 % of the time. It keeps twice as much as the largest block under 32 MiB that ever came back, so one comes
+// and goes here, untouched. What a program sets (mallopt, GLIBC_TUNABLES) stands.
 void let_heap_keep() { c10::free_cpu(c10::alloc_cpu((32U << 20U) - (1U << 14U))); }
 
 }  // namespace
