@@ -63,7 +63,8 @@ class ForwardWatcher {
   virtual at::Tensor tokens() const { return {}; }
   /// Called with their scores [B, K, n]: of each what the model's readout gives where it sees that token alone.
   virtual void on_scores(const at::Tensor& scores) { (void)scores; }
-  /// Called one or more times for a block it wants a score of, until all targets were seen.
+  /// Called one or more times for a block it wants a score of, until all targets were seen; perhaps after later blocks
+  /// were, as several are pooled together.
   virtual void on_gradient(const ScoreGradient& gradient) { (void)gradient; }
 };
 

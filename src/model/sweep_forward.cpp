@@ -2,7 +2,9 @@
 #include <legrad/error.h>
 
 #include <algorithm>
+#include <map>
 #include <optional>
+#include <utility>
 
 #include "graph/ir/tape.h"
 #include "model/grad_scope.h"
@@ -14,6 +16,12 @@ namespace {
 
 // Rows that go through a block's tail together when targets share one pass.
 constexpr int64_t kRowsPerPass = 256;
+
+// What blocks that wait for the pooler may hold together.
+constexpr int64_t kPooledBytes = int64_t{8} << 20;
+
+// The place of the tokens among the inputs of a tail.
+constexpr size_t kTokens = 1;
 
 // As many rows as the readout takes.
 int64_t rows_taken(const Network& network) {
@@ -36,15 +44,24 @@ class ForwardSweep {
     if (kept_) kept_->add_tokens(tokens);
     const auto blocks = static_cast<int64_t>(network_.blocks.size());
     for (index_ = 0; index_ < blocks; ++index_) {
-      const bool last = index_ + 1 == blocks;
-      tokens = run_block(network_.blocks[index_], tokens, last && !kept_);
+      tokens = run_block(network_.blocks[index_], tokens, is_last(index_) && !kept_);
       if (kept_) kept_->add_tokens(tokens);
     }
+    for (const auto& [kind, pooled] : pooled_) score_pooled(kind, pooled);
     if (output_.defined()) return output_;
     return network_.run_readout(tokens);
   }
 
  private:
+  // A block's tokens as the pooler attends to them.
+  struct Pooled {
+    int64_t block;
+    Attended attended;
+    at::Tensor tokens;
+  };
+
+  bool is_last(int64_t block) const { return block + 1 == static_cast<int64_t>(network_.blocks.size()); }
+
   bool wanted(BlockScore score) const {
     return std::any_of(watchers_.begin(), watchers_.end(),
                        [&](const ForwardWatcher* watcher) { return watcher->wants(index_) == score; });
@@ -89,8 +106,8 @@ class ForwardSweep {
       }
     }
     if (on_rows) score_on_rows(block, attended, input, known, /*keep_output=*/false);
-    if (model && network_.pooler) score_by_pooler(BlockScore::kModel, *network_.pooler, output);
-    if (wanted(BlockScore::kPublished)) score_by_pooler(BlockScore::kPublished, published_pooler(), output);
+    if (model && network_.pooler) pool(BlockScore::kModel, output);
+    if (wanted(BlockScore::kPublished)) pool(BlockScore::kPublished, output);
     if (keep) kept_->add_run(index_, std::move(run));
     return output;
   }
@@ -99,8 +116,7 @@ class ForwardSweep {
   // somebody watches it, and its score does not depend on who does.
   std::optional<graph::LinearRows> rows_to_be_known(const at::Tensor& tokens) const {
     const bool one_run = tokens.size(0) == 1 || !network_.plan.batch_of_one;
-    const bool last = index_ + 1 == static_cast<int64_t>(network_.blocks.size());
-    if (!network_.rows_known || network_.rules || !one_run || last) return std::nullopt;
+    if (!network_.rows_known || network_.rules || !one_run || is_last(index_)) return std::nullopt;
     const auto& rows = network_.structure.readout_rows;
     return graph::LinearRows(tokens.size(0), tokens.size(1),
                              [&rows](const at::Tensor& all, int64_t dim) { return select_rows(all, dim, rows); });
@@ -113,23 +129,66 @@ class ForwardSweep {
     const auto& rows = network_.structure.readout_rows;
     const auto context = select_rows(attended.context, 2, rows);
     const auto tokens = select_rows(input, 1, rows);
-    score_repeated(
-        BlockScore::kModel, context, tokens, attended.attention, &rows,
-        [&](const at::Tensor& leaf, const at::Tensor& repeated) {
-          return network_.run_readout(known ? network_.run_tail_knowing(*known, block, leaf, repeated)
-                                            : network_.run_tail(block, leaf, repeated));
-        },
-        keep_output);
+    const int64_t batch = tokens.size(0);
+    const auto output = [&](int64_t first, const std::vector<at::Tensor>& leaves) {
+      const auto repeated = tokens.repeat({leaves[0].size(0) / batch, 1, 1});
+      auto of_leaves = network_.run_readout(known ? network_.run_tail_knowing(*known, block, leaves[0], repeated)
+                                                  : network_.run_tail(block, leaves[0], repeated));
+      if (keep_output && first == 0) output_ = of_leaves.narrow(0, 0, batch).detach();
+      return of_leaves;
+    };
+    const auto use = [&](int64_t first, const at::Tensor& scores, const std::vector<at::Tensor>& taken) {
+      hand_out(BlockScore::kModel,
+               {index_, first, scores.select(1, 0), taken[0].select(1, 0), &rows, &attended.attention});
+    };
+    score_in_passes({context}, 1, context.size(2), output, use);
   }
 
-  // s^l = pool(Z^l) · c, its gradient at the pooler's attention.
-  void score_by_pooler(BlockScore kind, const AttentionStage& pooler, const at::Tensor& tokens) {
-    const auto attended = network_.attend(pooler, tokens);
-    const bool last = index_ + 1 == static_cast<int64_t>(network_.blocks.size());
-    score_repeated(
-        kind, attended.context, tokens, attended.attention, nullptr,
-        [&](const at::Tensor& leaf, const at::Tensor& repeated) { return network_.run_tail(pooler, leaf, repeated); },
-        last && kind == BlockScore::kModel);
+  // s^l = pool(Z^l) · c is scored later, of as many blocks at once as fit: the pooler is the same for all, and its
+  // weights are then read once.
+  void pool(BlockScore kind, const at::Tensor& tokens) {
+    auto& waiting = pooled_[kind];
+    waiting.push_back({index_, network_.attend(pooler(kind), tokens), tokens});
+    const auto& attention = waiting.back().attended.attention;
+    const auto each = static_cast<int64_t>(tokens.nbytes() + attention.key.nbytes() + attention.value.nbytes());
+    const int64_t rows = tokens.size(0) * attention.queries();
+    const auto more = static_cast<int64_t>(waiting.size()) + 1;
+    if (more * each > kPooledBytes || more * rows > kRowsPerPass) score_pooled(kind, std::exchange(waiting, {}));
+  }
+
+  void score_pooled(BlockScore kind, const std::vector<Pooled>& pooled) {
+    if (pooled.empty()) return;
+    std::vector<at::Tensor> contexts;
+    std::vector<at::Tensor> tokens;
+    for (const auto& each : pooled) {
+      contexts.push_back(each.attended.context);
+      tokens.push_back(each.tokens);
+    }
+    const auto blocks = static_cast<int64_t>(pooled.size());
+    const int64_t batch = tokens[0].size(0);
+    const auto& stage = pooler(kind);
+    const auto output = [&](int64_t first, const std::vector<at::Tensor>& leaves) {
+      const int64_t times = leaves[0].size(0) / (blocks * batch);
+      const auto repeated = stage.tail.reads(kTokens)
+                                ? at::cat(tokens).repeat({times, 1, 1})
+                                : tokens[0].narrow(0, 0, 1).expand({times * blocks * batch, -1, -1});
+      auto of_leaves = network_.run_tail(stage, leaves[0], repeated);
+      if (kind == BlockScore::kModel && first == 0 && is_last(pooled.back().block)) {
+        output_ = of_leaves.narrow(0, (blocks - 1) * batch, batch).detach();
+      }
+      return of_leaves;
+    };
+    const auto use = [&](int64_t first, const at::Tensor& scores, const std::vector<at::Tensor>& taken) {
+      for (int64_t l = 0; l < blocks; ++l) {
+        hand_out(kind, {pooled[l].block, first, scores.select(1, l), taken[0].select(1, l), nullptr,
+                        &pooled[l].attended.attention});
+      }
+    };
+    score_in_passes({at::cat(contexts)}, blocks, contexts[0].size(2), output, use);
+  }
+
+  const AttentionStage& pooler(BlockScore kind) const {
+    return kind == BlockScore::kModel ? *network_.pooler : published_pooler();
   }
 
   const AttentionStage& published_pooler() const {
@@ -140,28 +199,13 @@ class ForwardSweep {
     return *network_.published_pooler;
   }
 
-  // `run` goes from the context and the tokens, both repeated for every target, to the output.
-  template <typename Run>
-  void score_repeated(BlockScore kind, const at::Tensor& context, const at::Tensor& tokens, const Attention& attention,
-                      const std::vector<int64_t>* rows, const Run& run, bool keep_output) {
-    const int64_t batch = tokens.size(0);
-    const auto output = [&](int64_t first, const std::vector<at::Tensor>& leaves) {
-      auto of_leaves = run(leaves[0], tokens.repeat({leaves[0].size(0) / batch, 1, 1}));
-      if (keep_output && first == 0) output_ = of_leaves.narrow(0, 0, batch).detach();
-      return of_leaves;
-    };
-    const auto use = [&](int64_t first, const at::Tensor& scores, const std::vector<at::Tensor>& taken) {
-      hand_out(kind, {index_, first, scores, taken[0], rows, &attention});
-    };
-    score_in_passes({context}, context.size(2), output, use);
-  }
-
-  // Some targets at a time: `run` gives the output [T·B, C] of `values` [B, ...] repeated T times, and `use` takes the
-  // scores [T, B] and their gradients [T, B, ...].
+  // Some targets at a time: `run` gives the output [T·L·B, C] of `values` [L·B, ...], of L blocks, repeated T times, and
+  // `use` takes the scores [T, L, B] and their gradients [T, L, B, ...].
   template <typename Run, typename Use>
-  void score_in_passes(const std::vector<at::Tensor>& values, int64_t rows, const Run& run, const Use& use) {
-    const int64_t batch = values[0].size(0);
-    const int64_t per_pass = std::max<int64_t>(1, kRowsPerPass / (batch * rows));
+  void score_in_passes(const std::vector<at::Tensor>& values, int64_t blocks, int64_t rows, const Run& run,
+                       const Use& use) {
+    const int64_t batch = values[0].size(0) / blocks;
+    const int64_t per_pass = std::max<int64_t>(1, kRowsPerPass / (blocks * batch * rows));
     int64_t targets = count_targets(network_.structure, batch, values[0]);
     int64_t most = 0;
     for (int64_t first = 0; first == 0 || first < targets; first += most) {
@@ -173,11 +217,13 @@ class ForwardSweep {
         times[0] = most;
         leaves.push_back(value.detach().repeat(times).requires_grad_());
       }
-      const auto output = run(first, leaves);
-      if (targets < 0) targets = targets_ = target_.count(output.narrow(0, 0, batch).detach());
-      const auto scores = target_.scores_apart(output.unflatten(0, {most, batch}), first);  // [T, B]
+      const auto outputs = run(first, leaves).unflatten(0, {most, blocks, batch});
+      if (targets < 0) targets = targets_ = target_.count(outputs[0][0].detach());
+      std::vector<at::Tensor> of_blocks;
+      for (const auto& output : outputs.unbind(1)) of_blocks.push_back(target_.scores_apart(output, first));  // [T, B]
+      const auto scores = at::stack(of_blocks, 1);
       auto taken = gradient(scores.sum(), leaves, false);
-      for (auto& each : taken) each = each.unflatten(0, {most, batch});
+      for (auto& each : taken) each = each.unflatten(0, {most, blocks, batch});
       use(first, scores.detach(), taken);
     }
   }
@@ -206,7 +252,7 @@ class ForwardSweep {
     }
     if (model) {
       const auto output = network_.run_readout(tokens);
-      if (index_ + 1 == static_cast<int64_t>(network_.blocks.size())) output_ = output.detach();
+      if (is_last(index_)) output_ = output.detach();
       const int64_t targets = target_.count(output.detach());
       for (int64_t k = 0; k < targets; ++k) {
         const auto score = target_.score(output, k);
@@ -227,19 +273,19 @@ class ForwardSweep {
       for (int64_t t = 0; t < scores.size(0); ++t) {
         std::vector<at::Tensor> at_means;
         at_means.reserve(taken.size());
-        for (const auto& of_targets : taken) at_means.push_back(of_targets[t]);
+        for (const auto& of_targets : taken) at_means.push_back(of_targets[t][0]);
         const bool more = keep_tape || first + t + 1 < targets_;
-        hand_out(BlockScore::kTokenMean, {index_, first + t, scores.narrow(0, t, 1),
-                                          tail.pull(at_means, more)[0].unsqueeze(0), nullptr, &attention});
+        hand_out(BlockScore::kTokenMean,
+                 {index_, first + t, scores[t], tail.pull(at_means, more)[0].unsqueeze(0), nullptr, &attention});
       }
     };
-    score_in_passes(tail.outputs(), 1, output, use);
+    score_in_passes(tail.outputs(), 1, 1, output, use);
   }
 
   void hand_out(BlockScore kind, const ScoreGradient& gradient) {
     const GradScope scope(false);
     for (auto* watcher : watchers_) {
-      if (watcher->wants(index_) == kind) watcher->on_gradient(gradient);
+      if (watcher->wants(gradient.block) == kind) watcher->on_gradient(gradient);
     }
   }
 
@@ -249,6 +295,7 @@ class ForwardSweep {
   Kept* kept_;
   int64_t index_ = 0;
   int64_t targets_ = -1;
+  std::map<BlockScore, std::vector<Pooled>> pooled_;
   at::Tensor output_;
 };
 

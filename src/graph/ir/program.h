@@ -40,6 +40,8 @@ class Program {
 
   explicit operator bool() const { return graph_ != nullptr; }
   size_t inputs() const { return inputs_; }
+  /// Whether it does anything with that input.
+  bool reads(size_t input) const { return graph_->inputs().at(input)->hasUses(); }
 
   /// Runs on tensors and returns the outputs. Throws `Error` with the operator that failed and why.
   std::vector<at::Tensor> operator()(const std::vector<at::Tensor>& inputs) const;
