@@ -37,17 +37,21 @@ struct Options {
   int threads = 0;
   int runs = 15;
   bool embeddings = false;
+  bool correct = false;
   std::string rules;
   std::string against;
   bool on_request = false;
   bool json = false;
 };
 
-/// What is explained: the first entries of the output, or random directions that it is compared with.
+/// Random directions that the output is compared with.
+at::Tensor embeddings(int64_t count, const legrad::Structure& structure) {
+  return at::randn({count, structure.output_width}).to(structure.device, structure.dtype);
+}
+
+/// What is explained: the first entries of the output, or such directions.
 legrad::Target target(const Options& options, const legrad::Structure& structure) {
-  if (options.embeddings) {
-    return at::randn({options.targets, structure.output_width}).to(structure.device, structure.dtype);
-  }
+  if (options.embeddings || options.correct) return embeddings(options.targets, structure);
   std::vector<int64_t> classes(options.targets);
   std::iota(classes.begin(), classes.end(), 0);
   return classes;
@@ -58,7 +62,7 @@ nlohmann::json compared(const nlohmann::json& now, const std::string& file) {
   nlohmann::json before;
   try {
     before = nlohmann::json::parse(std::ifstream(file));
-    for (const char* key : {"methods", "size", "batch", "targets", "threads", "dtype", "device"}) {
+    for (const char* key : {"methods", "size", "batch", "targets", "threads", "dtype", "device", "correct"}) {
       const auto was = before.value(key, nlohmann::json(now.at(key)));  // an earlier version wrote fewer
       if (was != now.at(key)) {
         throw legrad::InputError("--against '" + file + "' is another case: its " + key + " is " + was.dump() +
@@ -153,8 +157,13 @@ nlohmann::json measure(const Options& options) {
   std::vector<legrad::Method> methods;
   methods.reserve(chosen.size());
   for (const auto& one : chosen) methods.push_back(one.method);
+  const legrad::Correction correction{.empty = embeddings(1, structure)};
   const auto run = [&](const std::vector<legrad::Method>& some) {
-    legrad::explain(vit, images, wanted, some);
+    if (options.correct) {
+      legrad::explain(vit, images, wanted, some, correction);
+    } else {
+      legrad::explain(vit, images, wanted, some);
+    }
     wait_for(structure.device);
   };
   const auto explain = [&] { run(methods); };
@@ -202,6 +211,7 @@ nlohmann::json measure(const Options& options) {
       {"batch", options.batch},
       {"targets", options.targets},
       {"embeddings", options.embeddings},
+      {"correct", options.correct},
       {"rules", options.rules},
       {"dtype", legrad::apps::dtype_name(structure.dtype)},
       {"device", structure.device.str()},
@@ -243,6 +253,8 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(1, 100000))
       ->capture_default_str();
   app.add_flag("--embeddings", options.embeddings, "Targets are random embeddings that the output is compared with");
+  app.add_flag("--correct", options.correct,
+               "Targets are embeddings, and one more corrects their maps, as the empty prompt's does a SigLIP's");
   app.add_option("--rules", options.rules, "vjp: gradients by the table of rules instead of autograd")
       ->check(CLI::IsMember({"vjp"}));
   app.add_option("--against", options.against, "An earlier result of the same case, to say what has changed")

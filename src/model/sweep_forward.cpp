@@ -199,8 +199,8 @@ class ForwardSweep {
     return *network_.published_pooler;
   }
 
-  // Some targets at a time: `run` gives the output [T·L·B, C] of `values` [L·B, ...], of L blocks, repeated T times, and
-  // `use` takes the scores [T, L, B] and their gradients [T, L, B, ...].
+  // Some targets at a time: `run` gives the output [T·L·B, C] of `values` [L·B, ...], of L blocks, repeated T times,
+  // and `use` takes the scores [T, L, B] and their gradients [T, L, B, ...].
   template <typename Run, typename Use>
   void score_in_passes(const std::vector<at::Tensor>& values, int64_t blocks, int64_t rows, const Run& run,
                        const Use& use) {
