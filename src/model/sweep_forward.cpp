@@ -160,6 +160,8 @@ class ForwardSweep {
     if (pooled.empty()) return;
     std::vector<at::Tensor> contexts;
     std::vector<at::Tensor> tokens;
+    contexts.reserve(pooled.size());
+    tokens.reserve(pooled.size());
     for (const auto& each : pooled) {
       contexts.push_back(each.attended.context);
       tokens.push_back(each.tokens);
@@ -220,6 +222,7 @@ class ForwardSweep {
       const auto outputs = run(first, leaves).unflatten(0, {most, blocks, batch});
       if (targets < 0) targets = targets_ = target_.count(outputs[0][0].detach());
       std::vector<at::Tensor> of_blocks;
+      of_blocks.reserve(blocks);
       for (const auto& output : outputs.unbind(1)) of_blocks.push_back(target_.scores_apart(output, first));  // [T, B]
       const auto scores = at::stack(of_blocks, 1);
       auto taken = gradient(scores.sum(), leaves, false);

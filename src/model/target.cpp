@@ -100,8 +100,10 @@ struct Target::Kind {
       const auto some = tensor.narrow(-2, first, count).to(outputs.device(), outputs.scalar_type());
       return similarity_of(outputs, some.dim() == 2 ? some.unsqueeze(1) : some.transpose(0, 1));
     }
+    const auto apart = outputs.unbind(0);  // whose gradients come back as one tensor, those of selections as one each
     std::vector<at::Tensor> scores;
-    for (int64_t i = 0; i < count; ++i) scores.push_back(score(outputs[i], first + i));
+    scores.reserve(count);
+    for (int64_t i = 0; i < count; ++i) scores.push_back(score(apart[i], first + i));
     return at::stack(scores);
   }
 
