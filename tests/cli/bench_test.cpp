@@ -13,8 +13,10 @@ namespace {
 
 using Arguments = std::vector<std::string>;
 
+constexpr const char* kModel = LEGRAD_MODELS "/emoji-vit/vision.ts";
+
 testing::Ran bench(const Arguments& more) {
-  Arguments arguments = {"--model", LEGRAD_MODELS "/emoji-vit/vision.ts", "--runs", "1", "--json"};
+  Arguments arguments = {"--model", kModel, "--runs", "1", "--json"};
   arguments.insert(arguments.end(), more.begin(), more.end());
   return testing::run_program(LEGRAD_BENCH, arguments);
 }
