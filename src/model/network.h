@@ -40,6 +40,9 @@ struct AttentionStage {
   bool mask = false;
   int64_t side_by_side = 1;  ///< attentions of the file, each with as many heads
   AttentionLayout layout;
+
+  /// Whether the tail does anything with Z.
+  bool tail_reads_tokens() const { return tail.reads(1); }
 };
 
 /// A vision transformer cut into stages. Knows how to run each, and nothing of explanations. All tensors are on the

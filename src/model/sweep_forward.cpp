@@ -20,9 +20,6 @@ constexpr int64_t kRowsPerPass = 256;
 // What blocks that wait for the pooler may hold together.
 constexpr int64_t kPooledBytes = int64_t{8} << 20;
 
-// The place of the tokens among the inputs of a tail.
-constexpr size_t kTokens = 1;
-
 // As many rows as the readout takes.
 int64_t rows_taken(const Network& network) {
   const auto& structure = network.structure;
@@ -171,7 +168,7 @@ class ForwardSweep {
     const auto& stage = pooler(kind);
     const auto output = [&](int64_t first, const std::vector<at::Tensor>& leaves) {
       const int64_t times = leaves[0].size(0) / (blocks * batch);
-      const auto repeated = stage.tail.reads(kTokens)
+      const auto repeated = stage.tail_reads_tokens()
                                 ? at::cat(tokens).repeat({times, 1, 1})
                                 : tokens[0].narrow(0, 0, 1).expand({times * blocks * batch, -1, -1});
       auto of_leaves = network_.run_tail(stage, leaves[0], repeated);

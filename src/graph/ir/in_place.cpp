@@ -45,9 +45,9 @@ Step of_one(Step ordinary, const Into& into) {
 template <class Into>
 Step of_two(Step ordinary, const Into& into) {
   return [ordinary = std::move(ordinary), into](Stack& stack) {
-    const bool recorded = at::GradMode::is_enabled() || !stack[0].isTensor() || !stack[1].isTensor();
+    if (at::GradMode::is_enabled()) return ordinary(stack);
     for (const size_t at : {0, 1}) {
-      if (recorded || !is_free(stack[at]) || !is_like(stack[at].toTensor(), stack[1 - at].toTensor())) continue;
+      if (!is_free(stack[at]) || !is_like(stack[at].toTensor(), stack[1 - at].toTensor())) continue;
       auto result = stack[at].toTensor();
       into(result, stack);
       return give(stack, std::move(result));

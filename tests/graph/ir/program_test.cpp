@@ -119,8 +119,8 @@ TEST(Tape, RecordsUnderInferenceModeToo) {
   EXPECT_TRUE(close(product().record({x, w}, {0}).pull({to_y, {}})[0], at::matmul(to_y, w.t())));
 }
 
-// What is written over must be nobody's any more: neither an input, nor a value or a view that is read later, nor a
-// constant. All values are printed out, so each is compared with a run that keeps every value and writes over none.
+// What is written over must be nobody's any more: neither an input, nor a value or a view that is read later. The
+// outputs are held against those of a run that keeps every value, and so writes over none.
 TEST(InPlace, ChangesNothingThatIsStillRead) {
   const graph::Program program(parsed(R"(
 graph(%x : Tensor, %w : Tensor, %row : Tensor):
