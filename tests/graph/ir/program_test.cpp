@@ -144,6 +144,7 @@ graph(%x : Tensor, %w : Tensor, %row : Tensor):
   const auto x = noise({4, 4}), w = noise({4, 4}), row = noise({4});
   const std::vector<at::Tensor> given = {x, w, row};
   std::vector<at::Tensor> before;
+  before.reserve(given.size());
   for (const auto& input : given) before.push_back(input.clone());
   for (const bool inference : {false, true}) {  // in which a view does not know what it is of
     const c10::InferenceMode mode(inference);
